@@ -1,0 +1,1 @@
+//! Layer 0: what everything else stands on. Knows nothing of Redis, clients or files.

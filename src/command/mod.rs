@@ -1,0 +1,1 @@
+//! Layer 5: what clients can ask for.

@@ -1,0 +1,1 @@
+//! Layer 4: counters and logs an operator reads.

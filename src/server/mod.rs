@@ -1,0 +1,2 @@
+//! Layer 6: the composition root.
+pub mod startup;

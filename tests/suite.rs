@@ -1,0 +1,1 @@
+//! Root of the one integration binary; a module per area.
