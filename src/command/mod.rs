@@ -1,1 +1,44 @@
-//! Layer 5: what clients can ask for.
+//! Layer 5: what clients can ask for. One file per group; a command's row stands on top of the
+//! file that holds its handler, and everything that is known about it is derived from that row.
+//!
+//! A handler reads parse, look up, act, reply, in that order, and changes nothing before its last
+//! check, so that a refused command has no effect.
+//!
+//! Invariant: no descriptors, no driver; what only the server can do is a `Request`.
+
+pub mod call;
+pub mod ctx;
+pub mod spec;
+pub mod state;
+pub mod table;
+
+pub mod bitmap;
+pub mod client;
+pub mod config;
+pub mod connection;
+pub mod debug;
+pub mod generic;
+pub mod introspect;
+pub mod server;
+pub mod string;
+pub mod transaction;
+
+pub use crate::resp::Args;
+pub use ctx::Ctx;
+pub use spec::Command;
+pub use state::{Pause, Request, State};
+pub use table::Table;
+
+/// Every command, by group.
+const GROUPS: &[&[Command]] = &[
+    string::COMMANDS,
+    bitmap::COMMANDS,
+    generic::COMMANDS,
+    transaction::COMMANDS,
+    connection::COMMANDS,
+    client::COMMANDS,
+    config::COMMANDS,
+    server::COMMANDS,
+    debug::COMMANDS,
+    introspect::COMMANDS,
+];

@@ -1,1 +1,9 @@
-//! Layer 4: counters and logs an operator reads.
+//! Layer 4: counters and logs that an operator reads.
+//!
+//! Invariant: records what it is told; never looks at a key or a connection itself.
+
+pub mod slowlog;
+pub mod stats;
+
+pub use slowlog::SlowLog;
+pub use stats::{CommandStats, Facts, Stats};

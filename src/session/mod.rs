@@ -1,1 +1,15 @@
-//! Layer 4: the state of one connection.
+//! Layer 4: the state of one connection and the table of all of them.
+//!
+//! Invariant: no descriptors, no keyspace; other clients are named by id.
+
+pub mod client;
+pub mod table;
+pub mod transaction;
+
+pub use client::{Client, ClientFlags, ReplyMode};
+pub use table::{ClientId, Clients};
+pub use transaction::Transaction;
+
+/// A row of the command table, by position.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct CommandId(pub u16);

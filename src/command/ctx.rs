@@ -1,0 +1,60 @@
+//! What a handler is given: the arguments, the reply, the state, and who is asking.
+
+use super::state::State;
+use crate::keyspace::Db;
+use crate::resp::errors::{self, Reject};
+use crate::resp::{Args, Reply};
+use crate::session::{Client, ClientId};
+use crate::types::ValueRef;
+
+/// One call in execution.
+pub struct Ctx<'a> {
+    pub args: Args<'a>,
+    pub reply: Reply<'a>,
+    pub state: &'a mut State,
+    pub id: ClientId,
+    /// Index of the selected database.
+    pub db: usize,
+}
+
+impl<'a> Ctx<'a> {
+    /// Argument `index`; its life is that of the request, not of this borrow.
+    pub fn arg(&self, index: usize) -> &'a [u8] {
+        self.args.at(index)
+    }
+
+    /// The selected database.
+    pub fn db(&mut self) -> &mut Db {
+        self.state.keyspace.db(self.db)
+    }
+
+    /// The selected database and the reply at once, for values that are replied as they are read.
+    pub fn db_and_reply(&mut self) -> (&mut Db, &mut Reply<'a>) {
+        (self.state.keyspace.db(self.db), &mut self.reply)
+    }
+
+    /// The client being served, which outlives its command.
+    pub fn client(&mut self) -> &mut Client {
+        self.state.clients.get_mut(self.id).expect("a client in execution is in the table")
+    }
+
+    /// The string at `key` for reading, counted as a hit or a miss; WRONGTYPE for other types.
+    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<ValueRef<'_>>, Reject> {
+        string(self.db().read(key))
+    }
+
+    /// The string at `key` for a write, not counted.
+    pub fn write_string(&mut self, key: &[u8]) -> Result<Option<ValueRef<'_>>, Reject> {
+        string(self.db().write_lookup(key))
+    }
+}
+
+/// Narrows a value to a string.
+pub fn string(value: Option<ValueRef<'_>>) -> Result<Option<ValueRef<'_>>, Reject> {
+    match value {
+        None => Ok(None),
+        Some(value @ (ValueRef::Int(_) | ValueRef::Str(_))) => Ok(Some(value)),
+        #[allow(unreachable_patterns)]
+        Some(_) => Err(errors::WRONG_TYPE.into()),
+    }
+}

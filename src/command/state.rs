@@ -1,0 +1,77 @@
+//! Everything that a command may touch, owned by the server and lent to one handler at a time.
+//!
+//! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
+
+use super::table::Table;
+use crate::base::clock::{Clock, Stamp};
+use crate::base::rng::Rng;
+use crate::config::Config;
+use crate::keyspace::Keyspace;
+use crate::observe::{Facts, SlowLog, Stats};
+use crate::session::{ClientFlags, ClientId, Clients};
+
+/// The server's state, less its descriptors.
+pub struct State {
+    pub clock: Clock,
+    /// End of the last command, from which the next one's time is counted.
+    pub stamp: Stamp,
+    pub rng: Rng,
+    pub config: Config,
+    pub table: Table,
+    pub keyspace: Keyspace,
+    pub clients: Clients,
+    pub next_client_id: u64,
+    pub stats: Stats,
+    pub slowlog: SlowLog,
+    pub facts: Facts,
+    pub pause: Pause,
+    /// Clients in MONITOR mode.
+    pub monitors: Vec<ClientId>,
+    /// Clients with output that leaves at the end of the turn.
+    pub writable: Vec<ClientId>,
+    /// What handlers ask of the server, served after the batch.
+    pub requests: Vec<Request>,
+}
+
+/// Something only the server can do.
+pub enum Request {
+    Close(ClientId),
+    /// Parameters that CONFIG SET changed, by name.
+    ConfigChanged(Vec<&'static str>),
+    /// CLIENT UNPAUSE: run what was held.
+    Resume,
+    Shutdown,
+}
+
+/// CLIENT PAUSE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pause {
+    /// Unix time in milliseconds; past means no pause.
+    pub until_ms: i64,
+    pub writes_only: bool,
+}
+
+impl State {
+    /// Appends output for a client other than the one being served.
+    pub fn write_to(&mut self, id: ClientId, write: impl FnOnce(&mut Vec<u8>)) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.has(ClientFlags::CLOSING) {
+            return;
+        }
+        write(&mut client.output);
+        if !client.has(ClientFlags::WRITABLE) {
+            client.flags.insert(ClientFlags::WRITABLE);
+            self.writable.push(id);
+        }
+    }
+
+    /// Asks for a client to be closed at the end of the batch. Its output is dropped.
+    pub fn close(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id)
+            && !client.has(ClientFlags::CLOSING)
+        {
+            client.flags.insert(ClientFlags::CLOSING);
+            self.requests.push(Request::Close(id));
+        }
+    }
+}

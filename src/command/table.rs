@@ -1,0 +1,160 @@
+//! The command table of a running server: rows numbered, subcommands among them, and found by name
+//! (after `rename-command`).
+
+use super::GROUPS;
+use super::spec::Command;
+use crate::session::CommandId;
+
+/// Longest name that is looked up; longer ones are unknown.
+const NAME_BYTES_MAX: usize = 64;
+const BUCKETS: usize = 512;
+
+/// One numbered row.
+pub struct Row {
+    pub command: &'static Command,
+    /// The name clients use, in lower case; a subcommand's is `container|name`.
+    pub name: String,
+    pub parent: Option<CommandId>,
+    /// Subcommands, by number.
+    pub children: Vec<CommandId>,
+}
+
+/// All rows and the index over their names.
+pub struct Table {
+    rows: Vec<Row>,
+    /// Row numbers of top-level commands by a hash of their names.
+    buckets: Vec<Vec<CommandId>>,
+}
+
+impl Table {
+    /// The table under the rows' own names.
+    pub fn new() -> Table {
+        let mut table = Table { rows: Vec::new(), buckets: vec![Vec::new(); BUCKETS] };
+        for command in GROUPS.iter().copied().flatten() {
+            table.add(command);
+        }
+        table
+    }
+
+    fn add(&mut self, command: &'static Command) {
+        let id = self.push(command, command.name.to_string(), None);
+        for subcommand in command.subcommands {
+            let name = format!("{}|{}", command.name, subcommand.name);
+            let child = self.push(subcommand, name, Some(id));
+            self.rows[id.0 as usize].children.push(child);
+        }
+        self.buckets[bucket(command.name.as_bytes())].push(id);
+    }
+
+    fn push(&mut self, command: &'static Command, name: String, parent: Option<CommandId>) -> CommandId {
+        let id = CommandId(u16::try_from(self.rows.len()).expect("fewer than 65,536 rows"));
+        self.rows.push(Row { command, name, parent, children: Vec::new() });
+        id
+    }
+
+    /// `rename-command`: gives a command another name, or none at all with an empty one.
+    ///
+    /// # Errors
+    /// The texts that Redis prints for a name that does not exist or is taken.
+    pub fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), &'static str> {
+        let id = self.lookup(from).ok_or("No such command in rename-command")?;
+        if !to.is_empty() && self.lookup(to).is_some() {
+            return Err("Target command name already exists");
+        }
+        self.buckets[bucket(from)].retain(|other| *other != id);
+        if !to.is_empty() {
+            self.rows[id.0 as usize].name = String::from_utf8_lossy(to).to_ascii_lowercase();
+            self.buckets[bucket(to)].push(id);
+        }
+        Ok(())
+    }
+
+    /// The top-level command of that name, in any case.
+    pub fn lookup(&self, name: &[u8]) -> Option<CommandId> {
+        if name.len() > NAME_BYTES_MAX {
+            return None;
+        }
+        let named = |id: &&CommandId| self.rows[id.0 as usize].name.as_bytes().eq_ignore_ascii_case(name);
+        self.buckets[bucket(name)].iter().find(named).copied()
+    }
+
+    /// The subcommand of a container, in any case.
+    pub fn subcommand(&self, container: CommandId, name: &[u8]) -> Option<CommandId> {
+        let named = |id: &&CommandId| self.command(**id).name.as_bytes().eq_ignore_ascii_case(name);
+        self.row(container).children.iter().find(named).copied()
+    }
+
+    /// The row that a call executes: the command, or its subcommand.
+    pub fn resolve(&self, name: &[u8], sub: Option<&[u8]>) -> Option<CommandId> {
+        let id = self.lookup(name)?;
+        match sub {
+            Some(sub) if !self.row(id).children.is_empty() => self.subcommand(id, sub),
+            _ => Some(id),
+        }
+    }
+
+    pub fn row(&self, id: CommandId) -> &Row {
+        &self.rows[id.0 as usize]
+    }
+
+    pub fn command(&self, id: CommandId) -> &'static Command {
+        self.row(id).command
+    }
+
+    /// All rows, subcommands included, with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (CommandId, &Row)> {
+        self.rows.iter().enumerate().map(|(index, row)| (CommandId(index as u16), row))
+    }
+
+    /// Top-level rows that clients can still call.
+    pub fn commands(&self) -> impl Iterator<Item = (CommandId, &Row)> {
+        self.iter().filter(|(id, row)| row.parent.is_none() && self.lookup(row.name.as_bytes()) == Some(*id))
+    }
+
+    /// Number of rows, subcommands included.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table::new()
+    }
+}
+
+/// Spreads names by length and both ends, in any case.
+fn bucket(name: &[u8]) -> usize {
+    let at = |index: usize| usize::from(name.get(index).copied().unwrap_or(0) | 0x20);
+    let last = name.len().saturating_sub(1);
+    (name.len() * 67 + at(0) * 31 + at(last) * 7 + at(name.len() / 2)) % BUCKETS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_in_any_case_and_subcommands_by_container() {
+        let table = Table::new();
+        let get = table.lookup(b"GeT").unwrap();
+        assert_eq!(table.row(get).name, "get");
+        let set = table.resolve(b"CONFIG", Some(b"Set")).unwrap();
+        assert_eq!(table.row(set).name, "config|set");
+        assert_eq!(table.resolve(b"config", Some(b"nope")), None);
+    }
+
+    #[test]
+    fn a_renamed_command_answers_to_its_new_name_only() {
+        let mut table = Table::new();
+        table.rename(b"FLUSHALL", b"wipe").unwrap();
+        table.rename(b"get", b"").unwrap();
+        assert!(table.lookup(b"flushall").is_none() && table.lookup(b"WIPE").is_some());
+        assert!(table.lookup(b"get").is_none());
+        assert!(table.rename(b"set", b"wipe").is_err() && table.rename(b"nope", b"x").is_err());
+    }
+}

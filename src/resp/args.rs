@@ -1,0 +1,112 @@
+//! The arguments of one call: slices of the bytes they arrived in, with typed getters that answer
+//! in Redis's words.
+//!
+//! Invariant: owns nothing; a command that has to outlive its bytes keeps an `OwnedArgs`.
+
+use crate::base::num;
+use super::Span;
+use super::errors::{self, Reject};
+
+/// Arguments of a call, the command's name first.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    chunk: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Args<'a> {
+    /// `spans` lie within `chunk`.
+    pub fn new(chunk: &'a [u8], spans: &'a [Span]) -> Args<'a> {
+        Args { chunk, spans }
+    }
+
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// Argument `index`; the caller knows from the arity that it exists.
+    pub fn at(&self, index: usize) -> &'a [u8] {
+        let Span { start, len } = self.spans[index];
+        &self.chunk[start as usize..][..len as usize]
+    }
+
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        (index < self.spans.len()).then(|| self.at(index))
+    }
+
+    /// All arguments from `first` on.
+    pub fn from(&self, first: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
+        let args = *self;
+        (first.min(self.len())..self.len()).map(move |index| args.at(index))
+    }
+
+    /// Whether argument `index` is the keyword `word` in any case.
+    pub fn is(&self, index: usize, word: &str) -> bool {
+        self.at(index).eq_ignore_ascii_case(word.as_bytes())
+    }
+
+    /// Argument `index` as a signed 64-bit integer, or Redis's "not an integer".
+    pub fn int(&self, index: usize) -> Result<i64, Reject> {
+        num::parse_i64(self.at(index)).ok_or(errors::NOT_AN_INTEGER.into())
+    }
+
+    /// As `int`, with a text of its own for what does not parse.
+    pub fn int_or(&self, index: usize, text: &'static str) -> Result<i64, Reject> {
+        num::parse_i64(self.at(index)).ok_or(text.into())
+    }
+
+    /// Total length of all arguments, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.spans.iter().map(|span| span.len as usize).sum()
+    }
+
+    /// A copy that outlives the bytes it came in.
+    pub fn to_owned(&self) -> OwnedArgs {
+        let mut bytes = Vec::with_capacity(self.bytes());
+        let spans = self.from(0).map(|arg| {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(arg);
+            Span { start, len: arg.len() as u32 }
+        });
+        let spans = spans.collect();
+        OwnedArgs { bytes: bytes.into_boxed_slice(), spans }
+    }
+}
+
+/// Arguments kept by a transaction's queue.
+#[derive(Debug)]
+pub struct OwnedArgs {
+    bytes: Box<[u8]>,
+    spans: Box<[Span]>,
+}
+
+impl OwnedArgs {
+    pub fn args(&self) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans)
+    }
+
+    /// Heap bytes held.
+    pub fn memory(&self) -> usize {
+        self.bytes.len() + size_of_val(&*self.spans)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owned_copy_holds_the_same_arguments() {
+        let chunk = b"xxSETxkeyx5";
+        let spans = [(2, 3), (6, 3), (10, 1)].map(|(start, len)| Span { start, len });
+        let owned = Args::new(chunk, &spans).to_owned();
+        let args = owned.args();
+        assert!(args.is(0, "set") && args.at(1) == b"key");
+        assert_eq!(args.int(2).ok(), Some(5));
+        assert_eq!(args.get(3), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the server remembers of one connection. An idle one owns no buffer: its input lies in the
+//! driver's ring until it is parsed, and its output buffer goes back to a pool once sent.
+
+use super::{CommandId, Transaction, table::ClientId};
+use crate::resp::{Progress, Protocol};
+
+/// Facts about a connection that are true or false.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct ClientFlags(u32);
+
+impl ClientFlags {
+    pub const AUTHENTICATED: ClientFlags = ClientFlags(1 << 0);
+    /// In a transaction: commands are queued.
+    pub const MULTI: ClientFlags = ClientFlags(1 << 1);
+    /// A queued command was refused: EXEC answers EXECABORT.
+    pub const DIRTY_EXEC: ClientFlags = ClientFlags(1 << 2);
+    pub const MONITOR: ClientFlags = ClientFlags(1 << 3);
+    pub const UNIX_SOCKET: ClientFlags = ClientFlags(1 << 4);
+    /// Commands leave the LRU and LFU clocks alone.
+    pub const NO_TOUCH: ClientFlags = ClientFlags(1 << 5);
+    pub const NO_EVICT: ClientFlags = ClientFlags(1 << 6);
+    /// Nothing more is executed; closed once its output was sent.
+    pub const CLOSE_AFTER_REPLY: ClientFlags = ClientFlags(1 << 7);
+    /// Being closed; its output no longer matters.
+    pub const CLOSING: ClientFlags = ClientFlags(1 << 8);
+    /// Execution waits for the end of CLIENT PAUSE; input is kept.
+    pub const POSTPONED: ClientFlags = ClientFlags(1 << 9);
+    /// A send is under way; its buffer is with the driver.
+    pub const SENDING: ClientFlags = ClientFlags(1 << 10);
+    /// Listed among those whose output leaves at the end of the turn.
+    pub const WRITABLE: ClientFlags = ClientFlags(1 << 11);
+    /// Receiving is stopped until its output has drained.
+    pub const THROTTLED: ClientFlags = ClientFlags(1 << 12);
+    /// EXEC is running this client's queue.
+    pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
+
+    pub fn has(self, other: ClientFlags) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    pub fn intersects(self, other: ClientFlags) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    pub fn insert(&mut self, other: ClientFlags) {
+        self.0 |= other.0;
+    }
+
+    pub fn remove(&mut self, other: ClientFlags) {
+        self.0 &= !other.0;
+    }
+
+    pub fn set(&mut self, other: ClientFlags, on: bool) {
+        if on { self.insert(other) } else { self.remove(other) }
+    }
+
+    pub const fn or(self, other: ClientFlags) -> ClientFlags {
+        ClientFlags(self.0 | other.0)
+    }
+}
+
+/// CLIENT REPLY.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ReplyMode {
+    #[default]
+    On,
+    Off,
+    /// The reply of the command after CLIENT REPLY SKIP is dropped.
+    SkipNext,
+    Skip,
+}
+
+/// One connection.
+pub struct Client {
+    /// Position in the table; dies with the connection.
+    pub key: ClientId,
+    /// CLIENT ID: grows, never reused.
+    pub id: u64,
+    pub flags: ClientFlags,
+    pub reply_mode: ReplyMode,
+    pub protocol: Protocol,
+    /// Selected database.
+    pub db: u32,
+    pub name: Option<Box<[u8]>>,
+    pub lib_name: Option<Box<[u8]>>,
+    pub lib_version: Option<Box<[u8]>>,
+    /// Peer and own address as CLIENT LIST prints them.
+    pub addr: Box<str>,
+    pub laddr: Box<str>,
+    /// Descriptor number, for CLIENT LIST only.
+    pub fd: i32,
+    /// Unix time of the connection, seconds.
+    pub created_s: i64,
+    /// Unix time of the last command, seconds.
+    pub active_s: i64,
+    pub last_command: Option<CommandId>,
+    /// Commands of this client whose execution began.
+    pub commands: u64,
+    /// Bytes of a request that has not arrived whole.
+    pub pending: Vec<u8>,
+    pub progress: Progress,
+    /// Commands set aside by CLIENT PAUSE during the current batch; they precede `pending`.
+    pub held: Vec<u8>,
+    /// Replies not yet handed to the driver.
+    pub output: Vec<u8>,
+    /// Bytes of the send under way.
+    pub sending_bytes: usize,
+    /// MULTI's queue and WATCH's keys, while either is in use.
+    pub transaction: Option<Box<Transaction>>,
+}
+
+impl Client {
+    pub fn new(key: ClientId, id: u64, now_s: i64) -> Client {
+        Client {
+            key,
+            id,
+            flags: ClientFlags::default(),
+            reply_mode: ReplyMode::On,
+            protocol: Protocol::Resp2,
+            db: 0,
+            name: None,
+            lib_name: None,
+            lib_version: None,
+            addr: "".into(),
+            laddr: "".into(),
+            fd: -1,
+            created_s: now_s,
+            active_s: now_s,
+            last_command: None,
+            commands: 0,
+            pending: Vec::new(),
+            progress: Progress::default(),
+            held: Vec::new(),
+            output: Vec::new(),
+            sending_bytes: 0,
+            transaction: None,
+        }
+    }
+
+    pub fn has(&self, flags: ClientFlags) -> bool {
+        self.flags.has(flags)
+    }
+
+    /// Heap and struct bytes this connection holds, for CLIENT LIST's tot-mem.
+    pub fn memory(&self) -> usize {
+        size_of::<Client>()
+            + self.pending.capacity()
+            + self.held.capacity()
+            + self.output.capacity()
+            + self.sending_bytes
+            + self.addr.len()
+            + self.laddr.len()
+            + [&self.name, &self.lib_name, &self.lib_version]
+                .into_iter()
+                .flatten()
+                .map(|text| text.len())
+                .sum::<usize>()
+            + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
+    }
+
+    /// The transaction record, created on first use.
+    pub fn transaction_mut(&mut self) -> &mut Transaction {
+        self.transaction.get_or_insert_default()
+    }
+}
