@@ -27,6 +27,8 @@ pub struct State {
     pub pause: Pause,
     /// Clients in MONITOR mode.
     pub monitors: Vec<ClientId>,
+    /// Clients whose requests CLIENT PAUSE holds back.
+    pub postponed: Vec<ClientId>,
     /// Clients with output that leaves at the end of the turn.
     pub writable: Vec<ClientId>,
     /// What handlers ask of the server, served after the batch.
@@ -59,6 +61,12 @@ impl State {
             return;
         }
         write(&mut client.output);
+        self.make_writable(id);
+    }
+
+    /// Lists a client among those that are looked at when the turn's output leaves.
+    pub fn make_writable(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(id) else { return };
         if !client.has(ClientFlags::WRITABLE) {
             client.flags.insert(ClientFlags::WRITABLE);
             self.writable.push(id);

@@ -1,2 +1,41 @@
-//! Layer 6: the composition root.
+//! Layer 6: the composition root. The server owns the driver and the state and is the only place
+//! that sees both.
+//!
+//! One turn of the loop (`turn`): wait for completions, parse what arrived in place (`batch`),
+//! execute it in batches (`dispatch`), serve what the handlers asked for, do due background work in
+//! slices, send one buffer per connection with output.
+
+mod batch;
+mod connection;
+mod dispatch;
+mod execute;
+mod listen;
+mod requests;
+mod shutdown;
 pub mod startup;
+mod turn;
+
+use crate::command::State;
+use crate::io::{Completion, Driver, ListenerId};
+use batch::Batch;
+use std::process::ExitCode;
+
+/// A running server.
+pub struct Server {
+    driver: Driver,
+    state: State,
+    /// Sockets that accept, each with what it was opened for.
+    listeners: Vec<(ListenerId, listen::Endpoint)>,
+    /// Completions of this turn; kept for its capacity.
+    completions: Vec<Completion>,
+    batch: Batch,
+    /// Empty output buffers, kept for their capacity.
+    pool: Vec<Vec<u8>>,
+    signals: crate::base::sys::Signals,
+    /// Set once the loop is to end, with the status of the process.
+    exit: Option<ExitCode>,
+    /// Background work was cut off by its budget: the next wait does not sleep.
+    busy: bool,
+    /// Unix time in milliseconds of the next look at idle clients, while `timeout` is set.
+    next_timeout_check_ms: i64,
+}

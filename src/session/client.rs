@@ -34,6 +34,11 @@ impl ClientFlags {
     /// EXEC is running this client's queue.
     pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
 
+    /// Connected from this machine.
+    pub const LOCAL: ClientFlags = ClientFlags(1 << 14);
+    /// Nothing more of this client is executed.
+    pub const DEAF: ClientFlags = ClientFlags(1 << 7 | 1 << 8);
+
     pub fn has(self, other: ClientFlags) -> bool {
         self.0 & other.0 == other.0
     }

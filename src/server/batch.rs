@@ -1,0 +1,63 @@
+//! The requests of one turn, parsed but not yet executed: they lie where they were received, and
+//! their keys' memory is fetched while the rest of the batch is still being looked at.
+//!
+//! Invariant: executes nothing.
+
+use crate::io::{Driver, Lease};
+use crate::resp::Span;
+use crate::session::{ClientId, CommandId};
+use std::ops::Range;
+
+/// Requests that are hashed and prefetched together. More would evict one another from the cache
+/// before they run; fewer do not hide a memory access.
+pub const BATCH_REQUESTS_MAX: usize = 32;
+
+/// Bytes that requests lie in.
+pub enum Chunk {
+    /// Still in the driver's buffer.
+    Lease(Lease),
+    /// Put together from several receives, or unquoted from an inline request.
+    Owned(Vec<u8>),
+}
+
+impl Chunk {
+    pub fn bytes<'a>(&'a self, driver: &'a Driver) -> &'a [u8] {
+        match self {
+            Chunk::Lease(lease) => driver.bytes(lease),
+            Chunk::Owned(bytes) => bytes,
+        }
+    }
+}
+
+/// What the parser found.
+pub enum Found {
+    /// A call of the command, if there is one of that name.
+    Call(Option<CommandId>),
+    /// The protocol was broken, with the reason.
+    Broken(&'static str),
+}
+
+/// One request.
+pub struct Request {
+    pub client: ClientId,
+    pub chunk: usize,
+    /// Where its raw bytes lie in the chunk.
+    pub raw: Range<usize>,
+    /// Which of the batch's spans are its arguments, relative to `raw.start`.
+    pub spans: Range<usize>,
+    pub found: Found,
+}
+
+/// Requests in order of arrival.
+#[derive(Default)]
+pub struct Batch {
+    pub chunks: Vec<Chunk>,
+    pub spans: Vec<Span>,
+    pub requests: Vec<Request>,
+}
+
+impl Batch {
+    pub fn is_full(&self) -> bool {
+        self.requests.len() >= BATCH_REQUESTS_MAX
+    }
+}

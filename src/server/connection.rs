@@ -1,0 +1,285 @@
+//! Connections between the driver and the client table: accept, receive, send, close.
+//!
+//! A connection's slot and generation in the driver are its key in the client table.
+
+use super::Server;
+use super::batch::{Batch, Chunk, Found, Request};
+use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
+use crate::resp::{self, Args, Limits, Step};
+use crate::session::{Client, ClientFlags, ClientId};
+use std::mem::take;
+
+/// Output that may wait behind a send before the client is no longer read from.
+const OUTPUT_THROTTLE_BYTES: usize = 1024 * 1024;
+/// Output buffers kept for reuse, and the capacity up to which one is kept.
+const POOL_BUFFERS_MAX: usize = 64;
+const POOL_BUFFER_BYTES_MAX: usize = 64 * 1024;
+
+impl Server {
+    pub(super) fn handle(&mut self, completion: Completion) {
+        match completion {
+            Completion::Accepted { listener, conn } => self.accepted(listener, conn),
+            Completion::AcceptFailed { error, .. } => {
+                log::warn!("Error accepting a client connection: {error}");
+            }
+            Completion::Received { conn, lease } => self.received(client_id(conn), lease),
+            Completion::ReceiveEnded { conn, error } => self.receive_ended(client_id(conn), error),
+            Completion::Sent { conn, buf, bytes, result } => {
+                self.sent(conn, buf, bytes, result.err());
+            }
+            Completion::Closed { .. } => {}
+            Completion::Ready { .. } => self.signalled(),
+        }
+    }
+
+    fn accepted(&mut self, listener: ListenerId, conn: ConnId) {
+        let Some(fd) = self.driver.fd(conn) else { return };
+        let unix = self.is_unix(listener);
+        let local = unix || net::peer_is_loopback(&fd);
+        if self.state.clients.len() >= self.state.config.maxclients as usize {
+            self.state.stats.rejected_connections += 1;
+            return self.turn_away(conn, crate::resp::errors::MAX_CLIENTS);
+        }
+        if !local && self.state.config.protects() {
+            self.state.stats.rejected_connections += 1;
+            return self.turn_away(conn, crate::resp::errors::PROTECTED_MODE);
+        }
+        let now_s = self.state.clock.unix_ms() / 1000;
+        let mut client = Client::new(client_id(conn), self.state.next_client_id, now_s);
+        self.state.next_client_id += 1;
+        self.state.stats.total_connections += 1;
+        client.addr = net::peer_address(&fd).into();
+        client.laddr = net::local_address(&fd).into();
+        client.fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
+        client.flags.set(ClientFlags::UNIX_SOCKET, unix);
+        client.flags.set(ClientFlags::LOCAL, local);
+        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_empty());
+        if !unix && self.state.config.tcp_keepalive > 0 {
+            // A connection without keepalive is still a connection.
+            let _ = net::set_keepalive(&fd, self.state.config.tcp_keepalive);
+        }
+        log::debug!("Accepted {}", client.addr);
+        self.state.clients.insert(client);
+        self.driver.submit(Op::Receive { conn });
+    }
+
+    /// Tells a connection why it is not served, then closes it.
+    fn turn_away(&mut self, conn: ConnId, text: &str) {
+        let mut buf = Vec::with_capacity(text.len() + 8);
+        buf.extend_from_slice(format!("-{text}\r\n").as_bytes());
+        self.driver.submit(Op::Send { conn, buf });
+    }
+
+    fn received(&mut self, id: ClientId, lease: Lease) {
+        self.state.stats.reads += 1;
+        let len = self.driver.bytes(&lease).len();
+        self.state.stats.net_input_bytes += len as u64;
+        let Some(client) = self.state.clients.get_mut(id) else { return self.driver.release(lease) };
+        if client.flags.intersects(ClientFlags::DEAF) {
+            return self.driver.release(lease);
+        }
+        if client.pending.is_empty() && !client.has(ClientFlags::POSTPONED) {
+            return self.parse(id, Chunk::Lease(lease));
+        }
+        append_pending(client, self.driver.bytes(&lease));
+        self.driver.release(lease);
+        if client.pending.len() as u64 > self.state.config.client_query_buffer_limit {
+            return self.query_buffer_exceeded(id);
+        }
+        self.parse_pending(id);
+    }
+
+    /// Parses what a client has waiting, unless CLIENT PAUSE holds it.
+    pub(super) fn parse_pending(&mut self, id: ClientId) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        if client.pending.is_empty() || client.has(ClientFlags::POSTPONED) {
+            return;
+        }
+        let pending = take(&mut client.pending);
+        self.parse(id, Chunk::Owned(pending));
+    }
+
+    /// Adds the whole requests of a chunk to the batch; an incomplete tail becomes the client's.
+    fn parse(&mut self, id: ClientId, chunk: Chunk) {
+        let index = self.batch.chunks.len();
+        self.batch.chunks.push(chunk);
+        let mut at = 0;
+        while let Some(consumed) = self.parse_one(id, index, at) {
+            at += consumed;
+            let authenticated =
+                self.state.clients.get(id).is_some_and(|client| client.has(ClientFlags::AUTHENTICATED));
+            // What may follow an AUTH depends on its outcome.
+            if self.batch.is_full() || !authenticated {
+                self.execute();
+            }
+        }
+        self.keep_tail(id, index, at);
+    }
+
+    /// Parses one request at `at`; its length, or `None` if there is none to execute now.
+    fn parse_one(&mut self, id: ClientId, index: usize, at: usize) -> Option<usize> {
+        let client = self.state.clients.get_mut(id)?;
+        if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::POSTPONED)) {
+            return None;
+        }
+        let Batch { chunks, spans, requests } = &mut self.batch;
+        let bytes = &chunks[index].bytes(&self.driver)[at..];
+        let limits = match client.has(ClientFlags::AUTHENTICATED) {
+            true => Limits::authenticated(self.state.config.proto_max_bulk_len),
+            false => Limits::UNAUTHENTICATED,
+        };
+        let first_span = spans.len();
+        let (consumed, found) = match resp::parse(bytes, &mut client.progress, spans, &limits) {
+            Step::Incomplete { .. } => return None,
+            Step::Empty { consumed } => return Some(consumed),
+            Step::Broken(error) => (bytes.len(), Found::Broken(error)),
+            Step::Command { consumed } => {
+                let name = Args::new(bytes, &spans[first_span..]).at(0);
+                (consumed, Found::Call(self.state.table.lookup(name)))
+            }
+        };
+        let (raw, spans) = (at..at + consumed, first_span..spans.len());
+        requests.push(Request { client: id, chunk: index, raw, spans, found });
+        Some(consumed)
+    }
+
+    /// Leaves what follows the last whole request with the client, who will complete it.
+    fn keep_tail(&mut self, id: ClientId, index: usize, at: usize) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        if client.flags.intersects(ClientFlags::DEAF) {
+            return;
+        }
+        match &mut self.batch.chunks[index] {
+            // Nothing of it was executed: the whole allocation goes back.
+            Chunk::Owned(bytes) if at == 0 && client.pending.is_empty() => {
+                client.pending = take(bytes);
+            }
+            chunk => {
+                let tail = &chunk.bytes(&self.driver)[at..];
+                if !tail.is_empty() {
+                    client.pending.extend_from_slice(tail);
+                }
+            }
+        }
+    }
+
+    fn query_buffer_exceeded(&mut self, id: ClientId) {
+        self.state.stats.query_buffer_disconnections += 1;
+        if let Some(client) = self.state.clients.get(id) {
+            log::warn!("Closing client that reached max query buffer length: id={} addr={}", client.id, client.addr);
+        }
+        self.state.close(id);
+    }
+
+    fn receive_ended(&mut self, id: ClientId, error: Option<IoError>) {
+        // What it sent before it hung up is served, and its replies go out if they still can.
+        self.execute();
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        match error {
+            Some(error) => {
+                log::debug!("Reading from client: {error}");
+                self.state.close(id);
+            }
+            None => {
+                log::debug!("Client closed connection id={} addr={}", client.id, client.addr);
+                client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
+                client.pending = Vec::new();
+                self.state.make_writable(id);
+            }
+        }
+    }
+
+    /// Hands every client's output to the driver, one send per connection.
+    pub(super) fn send_replies(&mut self) {
+        let mut writable = take(&mut self.state.writable);
+        for id in writable.drain(..) {
+            self.send(id);
+        }
+        self.state.writable = writable;
+    }
+
+    fn send(&mut self, id: ClientId) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        client.flags.remove(ClientFlags::WRITABLE);
+        let waiting = client.output.len();
+        if client.has(ClientFlags::SENDING) {
+            if waiting > OUTPUT_THROTTLE_BYTES && !client.has(ClientFlags::THROTTLED) {
+                client.flags.insert(ClientFlags::THROTTLED);
+                self.driver.submit(Op::PauseReceive { conn: conn_id(id) });
+            }
+            return;
+        }
+        if waiting == 0 {
+            if client.has(ClientFlags::CLOSE_AFTER_REPLY) {
+                self.state.close(id);
+            }
+            return;
+        }
+        client.flags.insert(ClientFlags::SENDING);
+        client.sending_bytes = waiting;
+        self.driver.submit(Op::Send { conn: conn_id(id), buf: take(&mut client.output) });
+    }
+
+    fn sent(&mut self, conn: ConnId, buf: Vec<u8>, bytes: usize, error: Option<IoError>) {
+        self.recycle(buf);
+        self.state.stats.writes += 1;
+        self.state.stats.net_output_bytes += bytes as u64;
+        let id = client_id(conn);
+        let Some(client) = self.state.clients.get_mut(id) else {
+            // A connection that was turned away; one that is closing ignores this.
+            return self.driver.submit(Op::Close { conn });
+        };
+        client.flags.remove(ClientFlags::SENDING);
+        client.sending_bytes = 0;
+        if let Some(error) = error {
+            log::debug!("Error writing to client: {error}");
+            return self.state.close(id);
+        }
+        if client.has(ClientFlags::THROTTLED) && client.output.len() <= OUTPUT_THROTTLE_BYTES {
+            client.flags.remove(ClientFlags::THROTTLED);
+            self.driver.submit(Op::Receive { conn });
+        }
+        if !client.output.is_empty() || client.has(ClientFlags::CLOSE_AFTER_REPLY) {
+            self.state.make_writable(id);
+        }
+    }
+
+    /// Forgets a client and closes its connection. Its slot is free once the driver says so.
+    pub(super) fn close(&mut self, id: ClientId) {
+        let Some(client) = self.state.clients.remove(id) else { return };
+        if let Some(transaction) = &client.transaction {
+            crate::command::transaction::unwatch(&mut self.state.keyspace, transaction);
+        }
+        self.state.monitors.retain(|monitor| *monitor != id);
+        self.driver.submit(Op::Close { conn: conn_id(id) });
+    }
+
+    /// Keeps an output buffer for the next client that needs one.
+    pub(super) fn recycle(&mut self, mut buf: Vec<u8>) {
+        let fits = (1..=POOL_BUFFER_BYTES_MAX).contains(&buf.capacity());
+        if fits && self.pool.len() < POOL_BUFFERS_MAX {
+            buf.clear();
+            self.pool.push(buf);
+        }
+    }
+}
+
+/// Appends to a client's unfinished request. The vector grows to what the request is known to need,
+/// but never to more than twice what has arrived: an announced length alone reserves nothing.
+fn append_pending(client: &mut Client, bytes: &[u8]) {
+    let pending = &mut client.pending;
+    let needed = pending.len() + bytes.len();
+    if needed > pending.capacity() {
+        let known = client.progress.needs().max(needed);
+        pending.reserve_exact(known.min(2 * needed) - pending.len());
+    }
+    pending.extend_from_slice(bytes);
+}
+
+fn client_id(conn: ConnId) -> ClientId {
+    ClientId { slot: conn.slot, generation: conn.generation }
+}
+
+pub(super) fn conn_id(id: ClientId) -> ConnId {
+    ConnId { slot: id.slot, generation: id.generation }
+}

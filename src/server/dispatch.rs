@@ -1,0 +1,204 @@
+//! From a parsed request to its reply: an ordered list of gates, then queue or call. The order is
+//! that of Redis's processCommand, because it decides which of two errors a client sees.
+
+use crate::command::call::{call, refuse};
+use crate::command::spec::{Command, Flags};
+use crate::command::transaction;
+use crate::command::{Args, Ctx, State};
+use crate::config::ProtectedAction;
+use crate::resp::errors::{self, Reject};
+use crate::resp::{Protocol, Reply};
+use crate::session::transaction::Queued;
+use crate::session::{ClientFlags, ClientId, CommandId, ReplyMode};
+
+/// What became of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    Served,
+    /// CLIENT PAUSE holds it back; it must be tried again, unchanged.
+    Postponed,
+}
+
+/// Serves one request of a client: exactly one reply is appended to `out`, unless the client asked
+/// for silence or the request is postponed.
+pub fn process(state: &mut State, id: ClientId, command: Option<CommandId>, args: Args<'_>, out: &mut Vec<u8>) -> Verdict {
+    let Some(client) = state.clients.get_mut(id) else { return Verdict::Served };
+    let (protocol, db) = (client.protocol, client.db as usize);
+    client.active_s = state.clock.unix_ms() / 1000;
+    let reply_at = out.len();
+    let mut ctx = Ctx { args, reply: Reply { out, protocol }, state, id, db };
+    match gates(&mut ctx, command) {
+        Ok(Pass::Call(command)) => run(&mut ctx, command),
+        Ok(Pass::Queue(command)) => queue(&mut ctx, command),
+        Ok(Pass::Postpone) => return Verdict::Postponed,
+        Err(reject) => reject_call(&mut ctx, command, &reject),
+    }
+    silence(&mut ctx, reply_at);
+    Verdict::Served
+}
+
+/// Replies to a request that broke the protocol; the connection ends after it.
+pub fn protocol_error(state: &mut State, id: ClientId, text: &str, out: &mut Vec<u8>) {
+    let text = format!("ERR {text}");
+    state.stats.count_error(&text);
+    Reply { out, protocol: Protocol::Resp2 }.error(&text);
+    if let Some(client) = state.clients.get_mut(id) {
+        log::debug!("Protocol error ({text}) from client: id={} addr={}", client.id, client.addr);
+        client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
+    }
+}
+
+enum Pass {
+    Call(CommandId),
+    Queue(CommandId),
+    Postpone,
+}
+
+fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> {
+    let Some(command) = command else { return Err(unknown(ctx)) };
+    let id = subcommand(ctx, command)?;
+    let row = ctx.state.table.command(id);
+    gate_arity(ctx, id, row)?;
+    gate_protected(ctx, row)?;
+    let client = ctx.client();
+    let flags = client.flags;
+    if !flags.has(ClientFlags::AUTHENTICATED) && !row.flags.has(Flags::NO_AUTH) {
+        return Err(errors::NO_AUTH.into());
+    }
+    if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
+        return Err("ERR Command not allowed inside a transaction".into());
+    }
+    if paused(ctx, row) {
+        return Ok(Pass::Postpone);
+    }
+    if flags.has(ClientFlags::MULTI) && !runs_in_multi(row.name) {
+        return Ok(Pass::Queue(id));
+    }
+    Ok(Pass::Call(id))
+}
+
+/// The subcommand that the second argument names, for containers.
+fn subcommand(ctx: &Ctx<'_>, id: CommandId) -> Result<CommandId, Reject> {
+    let row = ctx.state.table.row(id);
+    if row.children.is_empty() || ctx.args.len() == 1 {
+        return Ok(id);
+    }
+    let known = ctx.state.table.subcommand(id, ctx.arg(1));
+    match known {
+        Some(id) => Ok(id),
+        // COMMAND and its like work without a subcommand too, yet not with an unknown one.
+        None => Err(errors::unknown_subcommand(ctx.arg(1), ctx.arg(0))),
+    }
+}
+
+fn unknown(ctx: &mut Ctx<'_>) -> Reject {
+    let name = ctx.arg(0);
+    if name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:") {
+        let client = ctx.client();
+        log::warn!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
+             This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
+             instance. Connection from {} aborted.",
+            client.addr
+        );
+        let id = ctx.id;
+        ctx.state.close(id);
+    }
+    errors::unknown_command(&ctx.args)
+}
+
+fn gate_arity(ctx: &Ctx<'_>, id: CommandId, row: &Command) -> Result<(), Reject> {
+    if row.accepts(ctx.args.len()) && row.handler.is_some() {
+        return Ok(());
+    }
+    Err(errors::wrong_arity(&ctx.state.table.row(id).name))
+}
+
+/// DEBUG is for those whom the configuration allows it.
+fn gate_protected(ctx: &mut Ctx<'_>, row: &Command) -> Result<(), Reject> {
+    if !row.flags.has(Flags::PROTECTED) {
+        return Ok(());
+    }
+    let local = ctx.client().has(ClientFlags::LOCAL);
+    match ctx.state.config.enable_debug_command {
+        ProtectedAction::Yes => Ok(()),
+        ProtectedAction::Local if local => Ok(()),
+        _ => Err(errors::DEBUG_NOT_ALLOWED.into()),
+    }
+}
+
+/// Whether CLIENT PAUSE holds this call.
+fn paused(ctx: &mut Ctx<'_>, row: &Command) -> bool {
+    let pause = ctx.state.pause;
+    if pause.until_ms <= ctx.state.clock.unix_ms() {
+        return false;
+    }
+    !pause.writes_only || may_write(row.flags) || (row.name == "exec" && queue_writes(ctx))
+}
+
+fn may_write(flags: Flags) -> bool {
+    flags.intersects(Flags::WRITE.or(Flags::MAY_REPLICATE))
+}
+
+fn queue_writes(ctx: &Ctx<'_>) -> bool {
+    let client = ctx.state.clients.get(ctx.id);
+    let transaction = client.and_then(|client| client.transaction.as_ref());
+    transaction.is_some_and(|transaction| {
+        transaction.queue.iter().any(|queued| may_write(ctx.state.table.command(queued.command).flags))
+    })
+}
+
+fn runs_in_multi(name: &str) -> bool {
+    matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+fn run(ctx: &mut Ctx<'_>, id: CommandId) {
+    let client = ctx.client();
+    client.last_command = Some(id);
+    client.commands += 1;
+    let touch = !client.has(ClientFlags::NO_TOUCH);
+    ctx.state.keyspace.set_touch(touch);
+    call(ctx, id);
+}
+
+fn queue(ctx: &mut Ctx<'_>, id: CommandId) {
+    let args = ctx.args.to_owned();
+    let client = ctx.client();
+    // After EXECABORT is certain the commands themselves no longer matter.
+    if !client.has(ClientFlags::DIRTY_EXEC) {
+        client.transaction_mut().queue.push(Queued { command: id, args });
+    }
+    ctx.reply.queued();
+}
+
+/// Answers a call that a gate refused; in MULTI the transaction is spoilt.
+fn reject_call(ctx: &mut Ctx<'_>, command: Option<CommandId>, reject: &Reject) {
+    if let Some(id) = command {
+        let id = subcommand(ctx, id).unwrap_or(id);
+        ctx.state.stats.commands[id.0 as usize].rejected += 1;
+    }
+    let multi = ctx.client().has(ClientFlags::MULTI);
+    let exec = command.is_some_and(|id| ctx.state.table.command(id).name == "exec");
+    if exec && multi {
+        transaction::discard(ctx.state, ctx.id);
+        let text = reject.text();
+        let reason = text.strip_prefix("ERR ").unwrap_or(text);
+        return refuse(ctx, &format!("{}{reason}", errors::EXEC_ABORT_BECAUSE).into());
+    }
+    if multi {
+        ctx.client().flags.insert(ClientFlags::DIRTY_EXEC);
+    }
+    refuse(ctx, reject);
+}
+
+/// Drops the reply if CLIENT REPLY says so, and moves SKIP on by one command.
+fn silence(ctx: &mut Ctx<'_>, reply_at: usize) {
+    let Some(client) = ctx.state.clients.get_mut(ctx.id) else { return };
+    match client.reply_mode {
+        ReplyMode::On => return,
+        ReplyMode::Off => {}
+        ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => client.reply_mode = ReplyMode::On,
+    }
+    ctx.reply.out.truncate(reply_at);
+}

@@ -1,0 +1,145 @@
+//! Executes a batch: first the memory of all its keys is asked for, then the requests run in order
+//! of arrival.
+
+use super::Server;
+use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request};
+use super::dispatch::{self, Verdict};
+use crate::command::spec::Command;
+use crate::io::Driver;
+use crate::keyspace::KeyHash;
+use crate::resp::Args;
+use crate::session::{ClientFlags, ClientId};
+use std::mem::take;
+
+/// Batches smaller than this are executed at once: there is nothing to overlap.
+const PREFETCH_REQUESTS_MIN: usize = 3;
+/// Output that a client may have waiting before it has authenticated.
+const OUTPUT_UNAUTHENTICATED_BYTES_MAX: usize = 1024;
+
+impl Server {
+    /// Runs what the batch holds. Its bytes stay until `release_chunks`.
+    pub(super) fn execute(&mut self) {
+        let mut requests = take(&mut self.batch.requests);
+        if requests.len() >= PREFETCH_REQUESTS_MIN {
+            self.prefetch(&requests);
+        }
+        self.state.stamp = self.state.clock.stamp();
+        let mut from = 0;
+        while from < requests.len() {
+            let id = requests[from].client;
+            let run = requests[from..].iter().take_while(|request| request.client == id).count();
+            self.serve(id, &requests[from..from + run]);
+            from += run;
+        }
+        requests.clear();
+        self.batch.requests = requests;
+        self.batch.spans.clear();
+    }
+
+    /// Gives the driver its buffers back once nothing refers to them.
+    pub(super) fn release_chunks(&mut self) {
+        for chunk in self.batch.chunks.drain(..) {
+            if let Chunk::Lease(lease) = chunk {
+                self.driver.release(lease);
+            }
+        }
+    }
+
+    /// Starts the memory accesses of all requests before the first one runs: the segments'
+    /// control bytes first, then, when those have arrived, the entries.
+    fn prefetch(&mut self, requests: &[Request]) {
+        let mut keys = [(0usize, KeyHash::default()); BATCH_REQUESTS_MAX];
+        let mut count = 0;
+        for request in requests {
+            let Some(client) = self.state.clients.get(request.client) else { continue };
+            let Found::Call(Some(id)) = request.found else { continue };
+            let args = args(&self.batch, &self.driver, request);
+            let Some(key) = first_key(self.state.table.command(id), &args) else { continue };
+            let db = self.state.keyspace.db(client.db as usize);
+            let hash = db.hash(key);
+            db.prefetch_segment(hash);
+            keys[count] = (client.db as usize, hash);
+            count += 1;
+        }
+        for (db, hash) in &keys[..count] {
+            self.state.keyspace.db(*db).prefetch_entry(*hash);
+        }
+    }
+
+    /// Runs consecutive requests of one client into one output buffer.
+    fn serve(&mut self, id: ClientId, requests: &[Request]) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        let mut out = take(&mut client.output);
+        if out.capacity() == 0 {
+            out = self.pool.pop().unwrap_or_default();
+        }
+        for request in requests {
+            self.serve_one(id, request, &mut out);
+        }
+        self.finish(id, out);
+    }
+
+    fn serve_one(&mut self, id: ClientId, request: &Request, out: &mut Vec<u8>) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        if client.flags.intersects(ClientFlags::DEAF) {
+            return;
+        }
+        let bytes = self.batch.chunks[request.chunk].bytes(&self.driver);
+        if client.has(ClientFlags::POSTPONED) {
+            return client.held.extend_from_slice(&bytes[request.raw.clone()]);
+        }
+        match request.found {
+            Found::Broken(error) => dispatch::protocol_error(&mut self.state, id, error, out),
+            Found::Call(command) => {
+                let args = args(&self.batch, &self.driver, request);
+                if dispatch::process(&mut self.state, id, command, args, out) == Verdict::Postponed {
+                    self.postpone(id, request);
+                }
+            }
+        }
+    }
+
+    fn postpone(&mut self, id: ClientId, request: &Request) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        client.flags.insert(ClientFlags::POSTPONED);
+        let bytes = self.batch.chunks[request.chunk].bytes(&self.driver);
+        client.held.extend_from_slice(&bytes[request.raw.clone()]);
+        self.state.postponed.push(id);
+    }
+
+    /// Puts the output back with the client and held requests in front of what it has pending.
+    fn finish(&mut self, id: ClientId, mut out: Vec<u8>) {
+        let Some(client) = self.state.clients.get_mut(id) else { return self.recycle(out) };
+        // A client that watches MONITOR may have been told of its own command meanwhile.
+        out.append(&mut client.output);
+        if !client.held.is_empty() {
+            let mut held = take(&mut client.held);
+            held.append(&mut client.pending);
+            client.pending = held;
+            client.progress = Default::default();
+        }
+        let waiting = out.len() + client.sending_bytes;
+        let too_much = !client.has(ClientFlags::AUTHENTICATED) && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
+        if out.is_empty() && !client.has(ClientFlags::CLOSE_AFTER_REPLY) {
+            return self.recycle(out);
+        }
+        client.output = out;
+        if too_much {
+            return self.state.close(id);
+        }
+        self.state.make_writable(id);
+    }
+}
+
+fn args<'a>(batch: &'a Batch, driver: &'a Driver, request: &Request) -> Args<'a> {
+    let bytes = batch.chunks[request.chunk].bytes(driver);
+    Args::new(&bytes[request.raw.start..], &batch.spans[request.spans.clone()])
+}
+
+/// The first key of a call, if the command's row says where it stands.
+fn first_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+    match command.keys.first()?.begin {
+        crate::command::spec::BeginSearch::Index(index) => args.get(usize::try_from(index).ok()?),
+        _ => None,
+    }
+}
