@@ -18,6 +18,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod generic;
+pub mod help;
 pub mod introspect;
 pub mod server;
 pub mod string;

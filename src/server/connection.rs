@@ -248,7 +248,7 @@ impl Server {
     pub(super) fn close(&mut self, id: ClientId) {
         let Some(client) = self.state.clients.remove(id) else { return };
         if let Some(transaction) = &client.transaction {
-            crate::command::transaction::unwatch(&mut self.state.keyspace, transaction);
+            crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);
         }
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
