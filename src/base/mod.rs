@@ -1,1 +1,5 @@
 //! Layer 0: what everything else stands on. Knows nothing of Redis, clients or files.
+
+pub mod glob;
+pub mod num;
+pub mod text;
