@@ -3,8 +3,14 @@
 //! Invariant: nothing here knows how a value of any type is stored.
 
 use super::ctx::Ctx;
+use super::help::reply_help;
+use super::state::State;
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
-use crate::resp::errors::Outcome;
+use crate::base::glob::glob_match;
+use crate::base::num;
+use crate::keyspace::KeyInfo;
+use crate::resp::Reply;
+use crate::resp::errors::{self, Outcome, Reject};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -412,7 +418,7 @@ fn db_index(ctx: &Ctx, index: usize) -> Result<usize, Reject> {
     usize::try_from(number)
         .ok()
         .filter(|number| *number < databases)
-        .ok_or(errors::DB_OUT_OF_RANGE.into())
+        .ok_or(errors::DB_INDEX_OUT_OF_RANGE.into())
 }
 
 /// DEL key [key ...]
@@ -624,7 +630,7 @@ fn deadline(ctx: &Ctx, unit: Unit, base: Base) -> Result<i64, Reject> {
     let scaled = if unit == Unit::Seconds { value.checked_mul(1000) } else { Some(value) };
     let base = if base == Base::Now { ctx.state.keyspace.now() } else { 0 };
     let sum = scaled.and_then(|scaled| scaled.checked_add(base));
-    sum.ok_or_else(|| errors::invalid_expire(&ctx.state.table.row_name(ctx.arg(0))))
+    sum.ok_or_else(|| errors::invalid_expire(&String::from_utf8_lossy(ctx.arg(0)).to_ascii_lowercase()))
 }
 
 /// NX, XX, GT and LT of the EXPIRE family.
@@ -651,10 +657,10 @@ impl Condition {
         }
         let Condition { nx, xx, gt, lt } = condition;
         if nx && (xx || gt || lt) {
-            return Err(errors::EXPIRE_NX_EXCLUSIVE.into());
+            return Err(errors::EXPIRE_NX_WITH_OTHERS.into());
         }
         if gt && lt {
-            return Err(errors::EXPIRE_GT_LT_EXCLUSIVE.into());
+            return Err(errors::EXPIRE_GT_AND_LT.into());
         }
         Ok(condition)
     }
@@ -737,7 +743,7 @@ fn object_refcount(ctx: &mut Ctx) -> Outcome {
 fn object_idletime(ctx: &mut Ctx) -> Outcome {
     let Some(info) = object_info(ctx) else { return Ok(()) };
     if ctx.state.config.maxmemory_policy.is_lfu() {
-        return Err(errors::LFU_SELECTED.into());
+        return Err(errors::OBJECT_IDLETIME.into());
     }
     ctx.reply.integer(info.idle_seconds as i64);
     Ok(())
@@ -747,7 +753,7 @@ fn object_idletime(ctx: &mut Ctx) -> Outcome {
 fn object_freq(ctx: &mut Ctx) -> Outcome {
     let Some(info) = object_info(ctx) else { return Ok(()) };
     if !ctx.state.config.maxmemory_policy.is_lfu() {
-        return Err(errors::LFU_NOT_SELECTED.into());
+        return Err(errors::OBJECT_FREQ.into());
     }
     ctx.reply.integer(info.frequency.into());
     Ok(())

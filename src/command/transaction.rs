@@ -2,9 +2,18 @@
 //!
 //! Invariant: nothing here knows what a queued command does.
 
+use super::State;
+use super::call::call;
 use super::ctx::Ctx;
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
-use crate::resp::errors::Outcome;
+use crate::keyspace::Keyspace;
+use crate::resp::Reply;
+use crate::resp::errors::{self, Outcome};
+use crate::session::transaction::{Queued, Transaction, Watched};
+use crate::session::{ClientFlags, ClientId};
+use std::cell::Cell;
+use std::mem::take;
+use std::rc::Rc;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -59,7 +68,7 @@ const CONTROL: Flags =
 fn multi(ctx: &mut Ctx) -> Outcome {
     let client = ctx.client();
     if client.has(ClientFlags::MULTI) {
-        return Err("ERR MULTI calls can not be nested".into());
+        return Err(errors::NESTED_MULTI.into());
     }
     client.flags.insert(ClientFlags::MULTI);
     ctx.reply.ok();
@@ -69,7 +78,7 @@ fn multi(ctx: &mut Ctx) -> Outcome {
 /// EXEC
 fn exec(ctx: &mut Ctx) -> Outcome {
     if !ctx.client().has(ClientFlags::MULTI) {
-        return Err("ERR EXEC without MULTI".into());
+        return Err(errors::EXEC_WITHOUT_MULTI.into());
     }
     let spoilt = ctx.client().has(ClientFlags::DIRTY_EXEC);
     let changed = watched_keys_changed(ctx);
@@ -120,7 +129,7 @@ fn watched_keys_changed(ctx: &mut Ctx) -> bool {
 /// DISCARD
 fn discard_command(ctx: &mut Ctx) -> Outcome {
     if !ctx.client().has(ClientFlags::MULTI) {
-        return Err("ERR DISCARD without MULTI".into());
+        return Err(errors::DISCARD_WITHOUT_MULTI.into());
     }
     discard(ctx.state, ctx.id);
     ctx.reply.ok();
@@ -148,7 +157,7 @@ fn watch(ctx: &mut Ctx) -> Outcome {
     let db = ctx.db as u32;
     let client = ctx.client();
     if client.has(ClientFlags::MULTI) {
-        return Err("ERR WATCH inside MULTI is not allowed".into());
+        return Err(errors::WATCH_INSIDE_MULTI.into());
     }
     let dirty = client.transaction_mut().dirty.clone();
     // A client whose EXEC is bound to fail gains nothing by watching more.

@@ -19,7 +19,6 @@ pub mod set;
 pub mod table;
 pub mod usage;
 pub mod value;
-mod words;
 
 use std::borrow::Cow;
 

@@ -12,7 +12,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::table::{self, Effect, TABLE};
-use super::words::split_args;
+use crate::base::text::split_args;
 use super::{Config, REDIS_VERSION, usage};
 use crate::base::{log as lines, sys};
 

@@ -64,6 +64,12 @@ impl<'a> Args<'a> {
         num::parse_i64(self.at(index)).ok_or(text.into())
     }
 
+    /// Argument `index` as an integer from `min` to `max`.
+    pub fn int_between(&self, index: usize, min: i64, max: i64) -> Result<i64, Reject> {
+        let value = self.int(index)?;
+        if (min..=max).contains(&value) { Ok(value) } else { Err(errors::out_of_range_between(min, max)) }
+    }
+
     /// Total length of all arguments, in bytes.
     pub fn bytes(&self) -> usize {
         self.spans.iter().map(|span| span.len as usize).sum()

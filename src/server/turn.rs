@@ -1,6 +1,7 @@
 //! One turn of the loop, in its fixed order.
 
 use super::Server;
+use crate::base::clock::unix_us_now;
 use crate::command::Request;
 use std::mem::take;
 use std::process::ExitCode;
@@ -58,7 +59,7 @@ impl Server {
         let timeouts = self.watches_timeouts().then_some(self.next_timeout_check_ms);
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
         let deadline_ms = [pause, timeouts, expiry].into_iter().flatten().min()?;
-        let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(self.state.clock.now_unix_us());
+        let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
 
