@@ -8,6 +8,7 @@
 
 pub mod call;
 pub mod ctx;
+pub mod derived;
 pub mod spec;
 pub mod state;
 pub mod table;

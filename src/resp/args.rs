@@ -44,6 +44,11 @@ impl<'a> Args<'a> {
         (first.min(self.len())..self.len()).map(move |index| args.at(index))
     }
 
+    /// The arguments from `first` on as a call of its own.
+    pub fn after(&self, first: usize) -> Args<'a> {
+        Args { chunk: self.chunk, spans: &self.spans[first.min(self.spans.len())..] }
+    }
+
     /// Whether argument `index` is the keyword `word` in any case.
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.at(index).eq_ignore_ascii_case(word.as_bytes())
