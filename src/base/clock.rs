@@ -68,6 +68,17 @@ impl Clock {
         self.mono_us
     }
 
+    /// Time of day right now, microseconds since 1970; leaves the turn's time alone.
+    pub fn now_unix_us(&self) -> i64 {
+        unix_us_now()
+    }
+
+    /// Now, for [`Clock::elapsed_ns`].
+    #[inline]
+    pub fn stamp(&self) -> Stamp {
+        stamp()
+    }
+
     /// Nanoseconds from one stamp to a later one; 0 if they are the wrong way round.
     pub fn elapsed_ns(&self, from: Stamp, to: Stamp) -> u64 {
         self.stopwatch.to_ns(to.0.saturating_sub(from.0))

@@ -7,7 +7,7 @@
 use std::ffi::{CStr, CString};
 use std::fs;
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -248,6 +248,15 @@ pub enum Signal {
     Interrupt,
 }
 
+impl std::fmt::Display for Signal {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Signal::Terminate => "SIGTERM",
+            Signal::Interrupt => "SIGINT",
+        })
+    }
+}
+
 /// SIGTERM and SIGINT as a descriptor that becomes readable.
 #[derive(Debug)]
 pub struct Signals {
@@ -273,14 +282,12 @@ impl Signals {
         Ok(Signals { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
-    /// The next signal, or `None` when there is none; never blocks.
-    pub fn next(&self) -> io::Result<Option<Signal>> {
+    /// Takes the next signal, or `None` when there is none; never blocks.
+    pub fn take(&self) -> Option<Signal> {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];
-        match rustix::io::read(&self.fd, &mut info) {
-            Ok(_) => Ok(Signals::decode(&info)),
-            Err(rustix::io::Errno::AGAIN) => Ok(None),
-            Err(errno) => Err(errno.into()),
-        }
+        // Besides "nothing there" a read of a signal descriptor has no way to fail.
+        let count = rustix::io::read(&self.fd, &mut info).ok()?;
+        Signals::decode(&info[..count])
     }
 
     /// The signal in bytes read from the descriptor by other means, such as a ring.
@@ -292,6 +299,12 @@ impl Signals {
             Ok(libc::SIGINT) => Some(Signal::Interrupt),
             _ => None,
         }
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
     }
 }
 

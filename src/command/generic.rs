@@ -412,7 +412,7 @@ fn move_(ctx: &mut Ctx) -> Outcome {
 }
 
 /// A database number that exists.
-fn db_index(ctx: &Ctx, index: usize) -> Result<usize, Reject> {
+pub fn db_index(ctx: &Ctx, index: usize) -> Result<usize, Reject> {
     let number = ctx.args.int_between(index, i32::MIN.into(), i32::MAX.into())?;
     let databases = ctx.state.keyspace.databases();
     usize::try_from(number)

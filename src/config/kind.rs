@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::value::{OutputLimit, SavePoint, Value, integer, notify};
-use crate::base::sys;
+use crate::base::{num, sys};
 
 /// Why a value was refused, in the words of Redis's CONFIG SET.
 pub type Reason = String;
@@ -145,7 +145,9 @@ fn parse_bool(word: &[u8]) -> Result<Value, Reason> {
 
 fn parse_number(word: &[u8], min: i128, max: i128, unit: Unit) -> Result<Value, Reason> {
     let (number, complaint) = match unit {
-        Unit::Plain => (parse_integer(word), "argument couldn't be parsed into an integer"),
+        Unit::Plain => {
+            (num::parse_i64(word).map(i128::from), "argument couldn't be parsed into an integer")
+        }
         Unit::Octal => (parse_octal(word), "argument couldn't be parsed as an octal number"),
         Unit::Memory => (parse_memory(word).map(i128::from), "argument must be a memory value"),
         Unit::MemoryOrPercent => (
@@ -166,40 +168,18 @@ fn parse_number(word: &[u8], min: i128, max: i128, unit: Unit) -> Result<Value, 
     Ok(Value::Int(number))
 }
 
-/// A decimal number without sign games: no `+`, no leading zeros, no spaces.
-fn parse_integer(word: &[u8]) -> Option<i128> {
-    let digits = word.strip_prefix(b"-").unwrap_or(word);
-    let canonical = word == b"0" || matches!(digits.first(), Some(b'1'..=b'9'));
-    let text = std::str::from_utf8(word).ok().filter(|_| canonical)?;
-    text.parse::<i64>().ok().map(i128::from)
-}
-
 fn parse_octal(word: &[u8]) -> Option<i128> {
     let text = std::str::from_utf8(word).ok()?;
     i64::from_str_radix(text.trim_start(), 8).ok().map(i128::from)
 }
 
 fn parse_percent(word: &[u8]) -> Option<i128> {
-    let number = parse_integer(word.strip_suffix(b"%")?)?;
-    (number >= 0).then_some(-number)
+    let number = num::parse_i64(word.strip_suffix(b"%")?)?;
+    (number >= 0).then_some(-i128::from(number))
 }
 
-/// A size in bytes: digits, then optionally `b`, `k`, `kb`, `m`, `mb`, `g` or `gb` in any case.
-/// The bare letters are powers of 1000, the others of 1024. `None` also when it overflows.
-pub fn parse_memory(word: &[u8]) -> Option<u64> {
-    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let factor: u64 = match word[digits..].to_ascii_lowercase().as_slice() {
-        b"" | b"b" => 1,
-        b"k" => 1000,
-        b"kb" => 1 << 10,
-        b"m" => 1_000_000,
-        b"mb" => 1 << 20,
-        b"g" => 1_000_000_000,
-        b"gb" => 1 << 30,
-        _ => return None,
-    };
-    let number: u64 = std::str::from_utf8(&word[..digits]).ok()?.parse().ok()?;
-    number.checked_mul(factor)
+fn parse_memory(word: &[u8]) -> Option<u64> {
+    num::parse_memory(std::str::from_utf8(word).ok()?)
 }
 
 fn parse_names(words: &[&[u8]], names: Names, several: bool) -> Result<Value, Reason> {
@@ -332,9 +312,8 @@ fn parse_keyspace_events(word: &[u8]) -> Result<Value, Reason> {
 fn parse_percentiles(words: &[&[u8]]) -> Result<Value, Reason> {
     let words = if words == [b""] { &[] } else { words };
     let list = words.iter().map(|word| {
-        let text = std::str::from_utf8(word).unwrap_or("");
-        let number: f64 =
-            text.parse().map_err(|_| "Invalid latency-tracking-info-percentiles parameters")?;
+        let number =
+            num::parse_f64(word).ok_or("Invalid latency-tracking-info-percentiles parameters")?;
         if (0.0..=100.0).contains(&number) {
             Ok(number)
         } else {
@@ -392,27 +371,6 @@ mod tests {
         assert_eq!(plain(b"3"), Err("argument must be between 1 and 2 inclusive".into()));
         for word in [&b""[..], b"+1", b"01", b" 1", b"1 ", b"-0", b"1x", b"99999999999999999999"] {
             assert_eq!(plain(word), Err("argument couldn't be parsed into an integer".into()));
-        }
-    }
-
-    #[test]
-    fn memory_takes_units() {
-        let cases: [(&[u8], Option<u64>); 12] = [
-            (b"0", Some(0)),
-            (b"10b", Some(10)),
-            (b"1k", Some(1000)),
-            (b"1KB", Some(1024)),
-            (b"2m", Some(2_000_000)),
-            (b"96mb", Some(96 << 20)),
-            (b"1g", Some(1_000_000_000)),
-            (b"1Gb", Some(1 << 30)),
-            (b"18446744073709551615", Some(u64::MAX)),
-            (b"18446744073709551615k", None),
-            (b"mb", None),
-            (b"-1", None),
-        ];
-        for (word, bytes) in cases {
-            assert_eq!(parse_memory(word), bytes, "{word:?}");
         }
     }
 

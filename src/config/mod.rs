@@ -25,10 +25,11 @@ use std::borrow::Cow;
 pub use parse::{Exit, Loaded, RenameCommand, load};
 pub use set::{Change, SetError};
 pub use value::{
-    Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits, Permission,
+    Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits, ProtectedAction,
     SanitizeDumpPayload, SavePoint, Supervised, notify, shutdown,
 };
 
+use crate::base::glob::glob_match;
 use kind::Reason;
 use table::{Store, TABLE};
 use value::Value;
@@ -92,8 +93,8 @@ config! {
     client_output_buffer_limits: OutputLimits,
     /// Run in the background.
     daemonize: bool,
-    /// File for the process id.
-    pidfile: Option<String>,
+    /// File for the process id; empty writes none unless in the background.
+    pidfile: String,
     /// Init system to notify.
     supervised: Supervised,
     /// What goes to the log.
@@ -112,14 +113,14 @@ config! {
     shutdown_on_sigterm: u32,
     /// Seconds to wait for replicas when leaving.
     shutdown_timeout: u32,
-    /// Password of the default user; `None` is none needed.
-    requirepass: Option<Vec<u8>>,
+    /// Password of the default user; empty when none is needed.
+    requirepass: Vec<u8>,
     /// Who may set protected parameters.
-    enable_protected_configs: Permission,
+    enable_protected_configs: ProtectedAction,
     /// Who may use DEBUG.
-    enable_debug_command: Permission,
+    enable_debug_command: ProtectedAction,
     /// Who may use MODULE.
-    enable_module_command: Permission,
+    enable_module_command: ProtectedAction,
     /// Most bytes of memory; 0 is no limit.
     maxmemory: u64,
     /// What to evict at `maxmemory`.
@@ -276,12 +277,8 @@ impl Config {
     /// CONFIG GET for several patterns: names with values, each name once.
     ///
     /// A pattern without wildcards is looked up and answered under the spelling the client
-    /// used; with wildcards `matches(pattern, name)` decides, hidden parameters excepted.
-    pub fn get<'a>(
-        &self,
-        patterns: &[&'a [u8]],
-        matches: &dyn Fn(&[u8], &[u8]) -> bool,
-    ) -> Vec<(Cow<'a, [u8]>, Vec<u8>)> {
+    /// used; one with wildcards is compared with every name and alias, hidden ones excepted.
+    pub fn get<'a>(&self, patterns: &[&'a [u8]]) -> Vec<(Cow<'a, [u8]>, Vec<u8>)> {
         let mut found: Vec<(Cow<'a, [u8]>, Vec<u8>)> = Vec::new();
         for pattern in patterns {
             if !pattern.iter().any(|byte| b"[*?".contains(byte)) {
@@ -291,7 +288,7 @@ impl Config {
                 continue;
             }
             for (index, row) in TABLE.iter().enumerate().filter(|(_, row)| !row.hidden) {
-                for name in row.names().filter(|name| matches(pattern, name.as_bytes())) {
+                for name in row.names().filter(|name| glob_match(pattern, name.as_bytes(), true)) {
                     push_once(&mut found, Cow::Borrowed(name.as_bytes()), || self.shown(index));
                 }
             }
@@ -299,10 +296,15 @@ impl Config {
         found
     }
 
-    /// Whether the value of this parameter must be kept out of MONITOR, SLOWLOG and the log.
-    pub fn is_sensitive(name: &[u8]) -> bool {
-        table::find(name).is_some_and(|index| TABLE[index].sensitive)
+    /// Whether connections that are not local are turned away: protected, and no password.
+    pub fn protects(&self) -> bool {
+        self.protected_mode && self.requirepass.is_empty()
     }
+}
+
+/// Whether the value of this parameter must be kept out of MONITOR, SLOWLOG and the log.
+pub fn is_secret(name: &[u8]) -> bool {
+    table::find(name).is_some_and(|index| TABLE[index].sensitive)
 }
 
 fn push_once<'a>(

@@ -12,8 +12,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use super::table::{self, Effect, TABLE};
-use crate::base::text::split_args;
 use super::{Config, REDIS_VERSION, usage};
+use crate::base::text::{repr, split_args};
 use crate::base::{log as lines, sys};
 
 /// How deep `include` may nest; a file that includes itself ends here instead of in a crash.
@@ -377,7 +377,7 @@ fn options_as_lines(words: &[Vec<u8>], after_file: bool) -> Options {
         } else if name_complete && word.starts_with(b"--") {
             name_complete = push_name(&mut options.lines, word, next);
         } else {
-            push_quoted(&mut options.lines, word);
+            options.lines.extend_from_slice(repr(word).as_bytes());
             options.lines.push(b' ');
             name_complete = true;
         }
@@ -403,22 +403,4 @@ fn push_name(lines: &mut Vec<u8>, word: &[u8], next: Option<&Vec<u8>>) -> bool {
         lines.extend_from_slice(b"\"\"");
     }
     is_empty_save
-}
-
-/// Quotes a word so that splitting the line gives it back.
-fn push_quoted(lines: &mut Vec<u8>, word: &[u8]) {
-    lines.push(b'"');
-    for byte in word {
-        match byte {
-            b'\\' | b'"' => lines.extend_from_slice(&[b'\\', *byte]),
-            b'\n' => lines.extend_from_slice(b"\\n"),
-            b'\r' => lines.extend_from_slice(b"\\r"),
-            b'\t' => lines.extend_from_slice(b"\\t"),
-            0x07 => lines.extend_from_slice(b"\\a"),
-            0x08 => lines.extend_from_slice(b"\\b"),
-            b' '..=b'~' => lines.push(*byte),
-            other => lines.extend_from_slice(format!("\\x{other:02x}").as_bytes()),
-        }
-    }
-    lines.push(b'"');
 }

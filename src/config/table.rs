@@ -7,7 +7,7 @@
 use super::Config;
 use super::kind::{Kind, Names, Unit};
 use super::value::{
-    Appendfsync, Held, IoBackend, LogLevel, MaxmemoryPolicy, Permission, SanitizeDumpPayload,
+    Appendfsync, Held, IoBackend, LogLevel, MaxmemoryPolicy, ProtectedAction, SanitizeDumpPayload,
     Supervised, Value, shutdown,
 };
 
@@ -297,7 +297,7 @@ pub static TABLE: &[Param] = &[
     Param::new("unixsocketperm", "0", Kind::Int { min: 0, max: 0o777, unit: Unit::Octal })
         .field(field!(unixsocketperm))
         .immutable()
-        .doc("Permissions of the unix socket, octal; 0 leaves them to the umask."),
+        .doc("ProtectedActions of the unix socket, octal; 0 leaves them to the umask."),
     int("tcp-backlog", "511", 0, INT_MAX)
         .field(field!(tcp_backlog))
         .immutable()
@@ -453,15 +453,15 @@ pub static TABLE: &[Param] = &[
         .later(ACL)
         .doc("Channels of a new user."),
     int("acllog-max-len", "128", 0, LONG_MAX).later(ACL).doc("Entries of ACL LOG."),
-    choice("enable-protected-configs", "no", Permission::NAMES)
+    choice("enable-protected-configs", "no", ProtectedAction::NAMES)
         .field(field!(enable_protected_configs))
         .immutable()
         .doc("Who may set dir and dbfilename: no, yes or local."),
-    choice("enable-debug-command", "no", Permission::NAMES)
+    choice("enable-debug-command", "no", ProtectedAction::NAMES)
         .field(field!(enable_debug_command))
         .immutable()
         .doc("Who may use DEBUG: no, yes or local."),
-    choice("enable-module-command", "no", Permission::NAMES)
+    choice("enable-module-command", "no", ProtectedAction::NAMES)
         .field(field!(enable_module_command))
         .immutable()
         .never(NO_MODULES)

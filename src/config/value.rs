@@ -302,7 +302,7 @@ choice! {
 
 choice! {
     /// Who may use a dangerous command or set a protected parameter.
-    Permission {
+    ProtectedAction {
         /// Nobody.
         #[default]
         No = "no",
@@ -313,10 +313,10 @@ choice! {
     }
 }
 
-impl Permission {
+impl ProtectedAction {
     /// Whether a connection may, given that it is local or not.
     pub fn allows(self, local: bool) -> bool {
-        self == Permission::Yes || (self == Permission::Local && local)
+        self == ProtectedAction::Yes || (self == ProtectedAction::Local && local)
     }
 }
 
@@ -465,10 +465,10 @@ mod tests {
     }
 
     #[test]
-    fn permission_knows_local_connections() {
-        assert!(Permission::Yes.allows(false));
-        assert!(Permission::Local.allows(true));
-        assert!(!Permission::Local.allows(false));
-        assert!(!Permission::No.allows(true));
+    fn protected_actions_know_local_connections() {
+        assert!(ProtectedAction::Yes.allows(false));
+        assert!(ProtectedAction::Local.allows(true));
+        assert!(!ProtectedAction::Local.allows(false));
+        assert!(!ProtectedAction::No.allows(true));
     }
 }
