@@ -311,7 +311,10 @@ fn u1_a_close_with_a_send_in_flight_returns_the_buffer_before_closed() {
             driver.wait(Some(HANG), &mut out);
         }
         match &out[..] {
-            [Completion::Sent { buf, bytes, result: Err(error), .. }, Completion::Closed { .. }] => {
+            [
+                Completion::Sent { buf, bytes, result: Err(error), .. },
+                Completion::Closed { .. },
+            ] => {
                 assert_eq!(error.kind, IoErrorKind::Canceled);
                 assert!(buf.capacity() >= 64 << 20 && *bytes < 64 << 20);
             }
