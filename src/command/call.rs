@@ -3,7 +3,9 @@
 
 use super::spec::Flags;
 use super::{Ctx, State};
+use crate::base::clock::stamp;
 use crate::base::text::repr;
+use crate::config::Config;
 use crate::resp::errors::Reject;
 use crate::session::{ClientFlags, CommandId};
 
@@ -20,7 +22,7 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
         refuse(ctx, reject);
     }
 
-    ctx.state.stamp = ctx.state.clock.stamp();
+    ctx.state.stamp = stamp();
     let nanos = ctx.state.clock.elapsed_ns(start, ctx.state.stamp);
     record(ctx.state, id, nanos, outcome.is_err());
     log_if_slow(ctx, command.flags, nanos / 1000);
@@ -62,7 +64,7 @@ fn holds_secret(ctx: &Ctx<'_>) -> bool {
     args.is(0, "auth")
         || (args.is(0, "hello") && args.from(1).any(|arg| arg.eq_ignore_ascii_case(b"auth")))
         || (args.is(0, "config")
-            && args.from(2).step_by(2).any(|name| crate::config::is_secret(name)))
+            && args.from(2).step_by(2).any(Config::is_sensitive))
 }
 
 /// One line for every client in MONITOR mode: time, database, address, quoted arguments.

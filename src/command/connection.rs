@@ -4,7 +4,13 @@
 
 use super::ctx::Ctx;
 use super::spec::{Arg, Categories, Command, Flags, Group};
-use crate::resp::errors::Outcome;
+use super::generic::db_index;
+use super::transaction::discard;
+use crate::config::REDIS_VERSION;
+use crate::resp::Protocol;
+use crate::resp::errors::{self, Outcome, Reject};
+use crate::session::{ClientFlags, ReplyMode};
+use sha2::{Digest, Sha256};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -97,37 +103,166 @@ const BEFORE_AUTH: Flags = Flags::NOSCRIPT
     .or(Flags::ALLOW_BUSY);
 const ANYTIME_FAST: Flags = Flags::LOADING.or(Flags::STALE).or(Flags::FAST);
 
-/// AUTH [username] password
-fn auth(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+/// PING [message]
+fn ping(ctx: &mut Ctx) -> Outcome {
+    match ctx.args.len() {
+        1 => ctx.reply.pong(),
+        2 => ctx.reply.bulk(ctx.args.at(1)),
+        _ => return Err(errors::wrong_arity("ping")),
+    }
+    Ok(())
 }
 
 /// ECHO message
-fn echo(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// HELLO [protover [AUTH username password] [SETNAME clientname]]
-fn hello(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// PING [message]
-fn ping(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn echo(ctx: &mut Ctx) -> Outcome {
+    ctx.reply.bulk(ctx.args.at(1));
+    Ok(())
 }
 
 /// QUIT
-fn quit(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// RESET
-fn reset(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn quit(ctx: &mut Ctx) -> Outcome {
+    ctx.client().flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// SELECT index
-fn select(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn select(ctx: &mut Ctx) -> Outcome {
+    let db = db_index(ctx, 1)?;
+    ctx.client().db = db as u32;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// AUTH [username] password
+fn auth(ctx: &mut Ctx) -> Outcome {
+    let (user, password) = match ctx.args.len() {
+        2 if ctx.state.config.requirepass.is_none() => return Err(errors::AUTH_WITHOUT_PASSWORD.into()),
+        2 => (DEFAULT_USER, ctx.arg(1)),
+        3 => (ctx.arg(1), ctx.arg(2)),
+        _ => return Err(errors::SYNTAX.into()),
+    };
+    authenticate(ctx, user, password)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// The only user there is.
+const DEFAULT_USER: &[u8] = b"default";
+
+/// Checks a user and password; a client that passes may do everything.
+fn authenticate(ctx: &mut Ctx, user: &[u8], password: &[u8]) -> Outcome {
+    let known = user == DEFAULT_USER;
+    let right = ctx.state.config.requirepass.as_deref().is_none_or(|secret| same_secret(secret, password));
+    if !known || !right {
+        return Err(errors::WRONG_PASS.into());
+    }
+    ctx.client().flags.insert(ClientFlags::AUTHENTICATED);
+    Ok(())
+}
+
+/// Compares in a time that does not depend on where two secrets differ, nor on their lengths:
+/// their digests are compared, all of them.
+fn same_secret(a: &[u8], b: &[u8]) -> bool {
+    let (a, b) = (Sha256::digest(a), Sha256::digest(b));
+    a.iter().zip(b.iter()).fold(0, |differences, (x, y)| differences | (x ^ y)) == 0
+}
+
+/// HELLO [protover [AUTH username password] [SETNAME clientname]]
+fn hello(ctx: &mut Ctx) -> Outcome {
+    let protocol = hello_protocol(ctx)?;
+    let (credentials, name) = hello_options(ctx)?;
+    if let Some((user, password)) = credentials {
+        authenticate(ctx, user, password)?;
+    }
+    if !ctx.client().has(ClientFlags::AUTHENTICATED) {
+        return Err(errors::HELLO_NO_AUTH.into());
+    }
+    let client = ctx.client();
+    if let Some(name) = name {
+        client.name = (!name.is_empty()).then(|| name.into());
+    }
+    client.protocol = protocol.unwrap_or(client.protocol);
+    let (protocol, id) = (client.protocol, client.id);
+    ctx.reply.protocol = protocol;
+    reply_hello(ctx, id);
+    Ok(())
+}
+
+fn hello_protocol(ctx: &Ctx) -> Result<Option<Protocol>, Reject> {
+    if ctx.args.len() < 2 {
+        return Ok(None);
+    }
+    match ctx.args.int_or(1, errors::HELLO_PROTOCOL)? {
+        2 => Ok(Some(Protocol::Resp2)),
+        3 => Ok(Some(Protocol::Resp3)),
+        _ => Err(errors::NO_PROTO.into()),
+    }
+}
+
+type Credentials<'a> = (&'a [u8], &'a [u8]);
+
+fn hello_options<'a>(ctx: &Ctx<'a>) -> Result<(Option<Credentials<'a>>, Option<&'a [u8]>), Reject> {
+    let (mut credentials, mut name) = (None, None);
+    let mut at = 2;
+    while at < ctx.args.len() {
+        let more = ctx.args.len() - at - 1;
+        if ctx.args.is(at, "auth") && more >= 2 {
+            credentials = Some((ctx.arg(at + 1), ctx.arg(at + 2)));
+            at += 3;
+        } else if ctx.args.is(at, "setname") && more >= 1 {
+            name = Some(client_name(ctx.arg(at + 1))?);
+            at += 2;
+        } else {
+            return Err(errors::hello_option(ctx.arg(at)));
+        }
+    }
+    Ok((credentials, name))
+}
+
+/// A name that CLIENT LIST can print: visible ASCII without blanks.
+pub fn client_name(name: &[u8]) -> Result<&[u8], Reject> {
+    match name.iter().all(u8::is_ascii_graphic) {
+        true => Ok(name),
+        false => Err(errors::CLIENT_NAME_INVALID.into()),
+    }
+}
+
+fn reply_hello(ctx: &mut Ctx, id: u64) {
+    let version = if ctx.reply.protocol == Protocol::Resp3 { 3 } else { 2 };
+    let reply = &mut ctx.reply;
+    reply.map(7);
+    // Clients choose code paths by this name; what runs is told by INFO's server_name.
+    for (name, value) in [("server", "redis"), ("version", REDIS_VERSION)] {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"proto");
+    reply.integer(version);
+    reply.bulk(b"id");
+    reply.integer(id as i64);
+    for (name, value) in [("mode", "standalone"), ("role", "master")] {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    reply.bulk(b"modules");
+    reply.array(0);
+}
+
+/// RESET
+fn reset(ctx: &mut Ctx) -> Outcome {
+    let id = ctx.id;
+    discard(ctx.state, id);
+    ctx.state.monitors.retain(|monitor| *monitor != id);
+    let authenticated = ctx.state.config.requirepass.is_none();
+    let client = ctx.client();
+    client.flags.remove(ClientFlags::MONITOR.or(ClientFlags::NO_TOUCH).or(ClientFlags::NO_EVICT));
+    client.flags.set(ClientFlags::AUTHENTICATED, authenticated);
+    client.reply_mode = ReplyMode::On;
+    client.protocol = Protocol::Resp2;
+    client.db = 0;
+    client.name = None;
+    ctx.reply.protocol = Protocol::Resp2;
+    ctx.reply.simple("RESET");
+    Ok(())
 }

@@ -11,7 +11,12 @@ pub const COMMANDS: &[Command] = &[Command::new("debug", debug)
     .arity(-2)
     .of(Group::Server)
     .flags(
-        Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::PROTECTED),
+        Flags::ADMIN
+            .or(Flags::NOSCRIPT)
+            .or(Flags::LOADING)
+            .or(Flags::STALE)
+            .or(Flags::PROTECTED)
+            .or(Flags::SYSCMD),
     )
     .summary("A container for debugging commands.")
     .complexity("Depends on subcommand.")

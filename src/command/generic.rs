@@ -3,8 +3,14 @@
 //! Invariant: nothing here knows how a value of any type is stored.
 
 use super::ctx::Ctx;
+use super::help::reply_help;
+use super::state::State;
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
-use crate::resp::errors::Outcome;
+use crate::base::glob::glob_match;
+use crate::base::num;
+use crate::keyspace::KeyInfo;
+use crate::resp::Reply;
+use crate::resp::errors::{self, Outcome, Reject};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -369,131 +375,417 @@ const DEADLINE_CONDITION: &[Arg] =
     &[Arg::word("nx", "NX"), Arg::word("xx", "XX"), Arg::word("gt", "GT"), Arg::word("lt", "LT")];
 
 /// COPY source destination [DB destination-db] [REPLACE]
-fn copy(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// DEL key [key ...]
-fn del(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// EXISTS key [key ...]
-fn exists(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// EXPIRE key seconds [NX | XX | GT | LT]
-fn expire(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
-fn expireat(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// EXPIRETIME key
-fn expiretime(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// KEYS pattern
-fn keys(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn copy(ctx: &mut Ctx) -> Outcome {
+    let (source, destination) = (ctx.arg(1), ctx.arg(2));
+    let (mut to_db, mut replace) = (ctx.db, false);
+    let mut at = 3;
+    while at < ctx.args.len() {
+        if ctx.args.is(at, "replace") {
+            replace = true;
+        } else if ctx.args.is(at, "db") && at + 1 < ctx.args.len() {
+            to_db = db_index(ctx, at + 1)?;
+            at += 1;
+        } else {
+            return Err(errors::SYNTAX.into());
+        }
+        at += 1;
+    }
+    if to_db == ctx.db && source == destination {
+        return Err(errors::SAME_OBJECT.into());
+    }
+    let copied = ctx.db().read(source).is_some()
+        && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace);
+    ctx.reply.integer(copied.into());
+    Ok(())
 }
 
 /// MOVE key db
-fn move_(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn move_(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    let to_db = db_index(ctx, 2)?;
+    if to_db == ctx.db {
+        return Err(errors::SAME_OBJECT.into());
+    }
+    let moved = ctx.state.keyspace.move_key(ctx.db, to_db, key);
+    ctx.reply.integer(moved.into());
+    Ok(())
 }
 
-/// PERSIST key
-fn persist(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+/// A database number that exists.
+pub fn db_index(ctx: &Ctx, index: usize) -> Result<usize, Reject> {
+    let number = ctx.args.int_between(index, i32::MIN.into(), i32::MAX.into())?;
+    let databases = ctx.state.keyspace.databases();
+    usize::try_from(number)
+        .ok()
+        .filter(|number| *number < databases)
+        .ok_or(errors::DB_INDEX_OUT_OF_RANGE.into())
 }
 
-/// PEXPIRE key milliseconds [NX | XX | GT | LT]
-fn pexpire(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
-fn pexpireat(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// PEXPIRETIME key
-fn pexpiretime(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// PTTL key
-fn pttl(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// RANDOMKEY
-fn randomkey(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// RENAME key newkey
-fn rename(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// RENAMENX key newkey
-fn renamenx(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
-fn scan(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// TOUCH key [key ...]
-fn touch(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// TTL key
-fn ttl(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// TYPE key
-fn type_(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+/// DEL key [key ...]
+fn del(ctx: &mut Ctx) -> Outcome {
+    let lazy = ctx.state.config.lazyfree_lazy_user_del;
+    delete(ctx, lazy)
 }
 
 /// UNLINK key [key ...]
-fn unlink(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn unlink(ctx: &mut Ctx) -> Outcome {
+    delete(ctx, true)
+}
+
+fn delete(ctx: &mut Ctx, lazy: bool) -> Outcome {
+    let keys = ctx.args.from(1);
+    let db = ctx.db();
+    let deleted = keys.filter(|key| if lazy { db.unlink(key) } else { db.remove(key) }).count();
+    ctx.reply.integer(deleted as i64);
+    Ok(())
+}
+
+/// EXISTS key [key ...]
+fn exists(ctx: &mut Ctx) -> Outcome {
+    let keys = ctx.args.from(1);
+    let db = ctx.db();
+    let found = keys.filter(|key| db.look(key).is_some()).count();
+    ctx.reply.integer(found as i64);
+    Ok(())
+}
+
+/// TOUCH key [key ...]
+fn touch(ctx: &mut Ctx) -> Outcome {
+    let keys = ctx.args.from(1);
+    let db = ctx.db();
+    let found = keys.filter(|key| db.read(key).is_some()).count();
+    ctx.reply.integer(found as i64);
+    Ok(())
+}
+
+/// TYPE key
+fn type_(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    let name = ctx.db().look(key).map_or("none", |value| value.value_type().name());
+    ctx.reply.simple(name);
+    Ok(())
+}
+
+/// RENAME key newkey
+fn rename(ctx: &mut Ctx) -> Outcome {
+    let (from, to) = (ctx.arg(1), ctx.arg(2));
+    if ctx.db().write_lookup(from).is_none() {
+        return Err(errors::NO_SUCH_KEY.into());
+    }
+    if from != to {
+        ctx.db().rename(from, to);
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// RENAMENX key newkey
+fn renamenx(ctx: &mut Ctx) -> Outcome {
+    let (from, to) = (ctx.arg(1), ctx.arg(2));
+    if ctx.db().write_lookup(from).is_none() {
+        return Err(errors::NO_SUCH_KEY.into());
+    }
+    // The new name being the old one counts as taken.
+    let free = ctx.db().write_lookup(to).is_none();
+    if free {
+        ctx.db().rename(from, to);
+    }
+    ctx.reply.integer(free.into());
+    Ok(())
+}
+
+/// RANDOMKEY
+fn randomkey(ctx: &mut Ctx) -> Outcome {
+    let State { keyspace, rng, .. } = &mut *ctx.state;
+    match keyspace.db(ctx.db).random_key(rng) {
+        Some(key) => ctx.reply.bulk(&key),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// KEYS pattern
+fn keys(ctx: &mut Ctx) -> Outcome {
+    let pattern = ctx.arg(1);
+    let (db, reply) = ctx.db_and_reply();
+    let header = reply.deferred();
+    let mut count = 0;
+    db.for_each(&mut |key, _, _| {
+        if matches(pattern, key) {
+            reply.bulk(key);
+            count += 1;
+        }
+    });
+    reply.close_array(header, count);
+    Ok(())
+}
+
+fn matches(pattern: &[u8], key: &[u8]) -> bool {
+    pattern == b"*" || glob_match(pattern, key, false)
+}
+
+/// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
+fn scan(ctx: &mut Ctx) -> Outcome {
+    let cursor = num::parse_cursor(ctx.arg(1)).ok_or(errors::INVALID_CURSOR)?;
+    let options = scan_options(ctx)?;
+    ctx.reply.array(2);
+    let (db, reply) = ctx.db_and_reply();
+    // The cursor stands before the keys, so those wait in a buffer of their own.
+    let mut keys = Vec::new();
+    let mut found = Reply { out: &mut keys, protocol: reply.protocol };
+    let mut count = 0;
+    let next = db.scan(cursor, options.count, &mut |key, value_type| {
+        let typed = options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(value_type.name().as_bytes()));
+        if typed && matches(options.pattern, key) {
+            found.bulk(key);
+            count += 1;
+        }
+    });
+    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    reply.array(count);
+    reply.out.extend_from_slice(&keys);
+    Ok(())
+}
+
+struct ScanOptions<'a> {
+    count: usize,
+    pattern: &'a [u8],
+    type_name: Option<&'a [u8]>,
+}
+
+fn scan_options<'a>(ctx: &Ctx<'a>) -> Result<ScanOptions<'a>, Reject> {
+    let mut options = ScanOptions { count: 10, pattern: b"*", type_name: None };
+    for at in (2..ctx.args.len()).step_by(2) {
+        let value = ctx.args.get(at + 1).ok_or(errors::SYNTAX)?;
+        if ctx.args.is(at, "count") {
+            let count = ctx.args.int(at + 1)?;
+            options.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(errors::SYNTAX)?;
+        } else if ctx.args.is(at, "match") {
+            options.pattern = value;
+        } else if ctx.args.is(at, "type") {
+            options.type_name = Some(value);
+        } else {
+            return Err(errors::SYNTAX.into());
+        }
+    }
+    Ok(options)
+}
+
+/// EXPIRE key seconds [NX | XX | GT | LT]
+fn expire(ctx: &mut Ctx) -> Outcome {
+    set_expiry(ctx, Unit::Seconds, Base::Now)
+}
+
+/// PEXPIRE key milliseconds [NX | XX | GT | LT]
+fn pexpire(ctx: &mut Ctx) -> Outcome {
+    set_expiry(ctx, Unit::Milliseconds, Base::Now)
+}
+
+/// EXPIREAT key unix-time-seconds [NX | XX | GT | LT]
+fn expireat(ctx: &mut Ctx) -> Outcome {
+    set_expiry(ctx, Unit::Seconds, Base::Epoch)
+}
+
+/// PEXPIREAT key unix-time-milliseconds [NX | XX | GT | LT]
+fn pexpireat(ctx: &mut Ctx) -> Outcome {
+    set_expiry(ctx, Unit::Milliseconds, Base::Epoch)
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Base {
+    /// Relative to the time of the command.
+    Now,
+    /// A Unix time.
+    Epoch,
+}
+
+fn set_expiry(ctx: &mut Ctx, unit: Unit, base: Base) -> Outcome {
+    let key = ctx.arg(1);
+    let condition = Condition::parse(ctx)?;
+    let deadline = deadline(ctx, unit, base)?;
+    let Some(current) = ctx.db().write_lookup(key).is_some().then(|| ctx.db().deadline(key).flatten())
+    else {
+        ctx.reply.integer(0);
+        return Ok(());
+    };
+    let allowed = condition.allows(current, deadline);
+    if allowed && deadline <= ctx.state.keyspace.now() {
+        ctx.db().remove(key);
+    } else if allowed {
+        ctx.db().set_deadline(key, Some(deadline));
+    }
+    ctx.reply.integer(allowed.into());
+    Ok(())
+}
+
+/// The Unix time in milliseconds that argument 2 means.
+fn deadline(ctx: &Ctx, unit: Unit, base: Base) -> Result<i64, Reject> {
+    let value = ctx.args.int(2)?;
+    let scaled = if unit == Unit::Seconds { value.checked_mul(1000) } else { Some(value) };
+    let base = if base == Base::Now { ctx.state.keyspace.now() } else { 0 };
+    let sum = scaled.and_then(|scaled| scaled.checked_add(base));
+    sum.ok_or_else(|| errors::invalid_expire(&String::from_utf8_lossy(ctx.arg(0)).to_ascii_lowercase()))
+}
+
+/// NX, XX, GT and LT of the EXPIRE family.
+#[derive(Clone, Copy, Default)]
+struct Condition {
+    nx: bool,
+    xx: bool,
+    gt: bool,
+    lt: bool,
+}
+
+impl Condition {
+    fn parse(ctx: &Ctx) -> Result<Condition, Reject> {
+        let mut condition = Condition::default();
+        for at in 3..ctx.args.len() {
+            let flag = match ctx.arg(at).to_ascii_lowercase().as_slice() {
+                b"nx" => &mut condition.nx,
+                b"xx" => &mut condition.xx,
+                b"gt" => &mut condition.gt,
+                b"lt" => &mut condition.lt,
+                _ => return Err(errors::unsupported_option(ctx.arg(at))),
+            };
+            *flag = true;
+        }
+        let Condition { nx, xx, gt, lt } = condition;
+        if nx && (xx || gt || lt) {
+            return Err(errors::EXPIRE_NX_WITH_OTHERS.into());
+        }
+        if gt && lt {
+            return Err(errors::EXPIRE_GT_AND_LT.into());
+        }
+        Ok(condition)
+    }
+
+    /// Whether a key with deadline `current` may get `new`. No deadline counts as infinitely far.
+    fn allows(self, current: Option<i64>, new: i64) -> bool {
+        (!self.nx || current.is_none())
+            && (!self.xx || current.is_some())
+            && (!self.gt || current.is_some_and(|current| new > current))
+            && (!self.lt || current.is_none_or(|current| new < current))
+    }
+}
+
+/// PERSIST key
+fn persist(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    let had_deadline =
+        ctx.db().write_lookup(key).is_some() && ctx.db().deadline(key).flatten().is_some();
+    if had_deadline {
+        ctx.db().set_deadline(key, None);
+    }
+    ctx.reply.integer(had_deadline.into());
+    Ok(())
+}
+
+/// TTL key
+fn ttl(ctx: &mut Ctx) -> Outcome {
+    reply_deadline(ctx, |deadline, now| ((deadline - now).max(0) + 500) / 1000)
+}
+
+/// PTTL key
+fn pttl(ctx: &mut Ctx) -> Outcome {
+    reply_deadline(ctx, |deadline, now| (deadline - now).max(0))
+}
+
+/// EXPIRETIME key
+fn expiretime(ctx: &mut Ctx) -> Outcome {
+    reply_deadline(ctx, |deadline, _| deadline.saturating_add(500) / 1000)
+}
+
+/// PEXPIRETIME key
+fn pexpiretime(ctx: &mut Ctx) -> Outcome {
+    reply_deadline(ctx, |deadline, _| deadline)
+}
+
+/// -2 without the key, -1 without a deadline, else what `present` makes of deadline and now.
+fn reply_deadline(ctx: &mut Ctx, present: fn(i64, i64) -> i64) -> Outcome {
+    let key = ctx.arg(1);
+    let now = ctx.state.keyspace.now();
+    let found = ctx.db().look(key).is_some();
+    let deadline = ctx.db().deadline(key).flatten();
+    ctx.reply.integer(match deadline {
+        _ if !found => -2,
+        None => -1,
+        Some(deadline) => present(deadline, now),
+    });
+    Ok(())
 }
 
 /// OBJECT ENCODING key
-fn object_encoding(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// OBJECT FREQ key
-fn object_freq(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// OBJECT HELP
-fn object_help(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// OBJECT IDLETIME key
-fn object_idletime(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn object_encoding(ctx: &mut Ctx) -> Outcome {
+    let Some(info) = object_info(ctx) else { return Ok(()) };
+    ctx.reply.bulk(info.encoding.name().as_bytes());
+    Ok(())
 }
 
 /// OBJECT REFCOUNT key
-fn object_refcount(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn object_refcount(ctx: &mut Ctx) -> Outcome {
+    let shared = object_info(ctx).map(|info| info.shared);
+    match shared {
+        // Redis shares the integers below 10,000 and reports a reference count of INT_MAX for them.
+        Some(true) => ctx.reply.integer(i32::MAX.into()),
+        Some(false) => ctx.reply.integer(1),
+        None => {}
+    }
+    Ok(())
 }
+
+/// OBJECT IDLETIME key
+fn object_idletime(ctx: &mut Ctx) -> Outcome {
+    let Some(info) = object_info(ctx) else { return Ok(()) };
+    if ctx.state.config.maxmemory_policy.is_lfu() {
+        return Err(errors::OBJECT_IDLETIME.into());
+    }
+    ctx.reply.integer(info.idle_seconds as i64);
+    Ok(())
+}
+
+/// OBJECT FREQ key
+fn object_freq(ctx: &mut Ctx) -> Outcome {
+    let Some(info) = object_info(ctx) else { return Ok(()) };
+    if !ctx.state.config.maxmemory_policy.is_lfu() {
+        return Err(errors::OBJECT_FREQ.into());
+    }
+    ctx.reply.integer(info.frequency.into());
+    Ok(())
+}
+
+/// What is known of the key in argument 2; replies null without it.
+fn object_info(ctx: &mut Ctx) -> Option<KeyInfo> {
+    let key = ctx.arg(2);
+    let info = ctx.db().look(key).is_some().then(|| ctx.db().info(key)).flatten();
+    if info.is_none() {
+        ctx.reply.null();
+    }
+    info
+}
+
+/// OBJECT HELP
+fn object_help(ctx: &mut Ctx) -> Outcome {
+    reply_help(ctx, OBJECT_HELP);
+    Ok(())
+}
+
+const OBJECT_HELP: &[&str] = &[
+    "ENCODING <key>",
+    "    Return the kind of internal representation used in order to store the value",
+    "    associated with a <key>.",
+    "FREQ <key>",
+    "    Return the access frequency index of the <key>. The returned integer is",
+    "    proportional to the logarithm of the recent access frequency of the key.",
+    "IDLETIME <key>",
+    "    Return the idle time of the <key>, that is the approximated number of",
+    "    seconds elapsed since the last access to the key.",
+    "REFCOUNT <key>",
+    "    Return the number of references of the value associated with the specified",
+    "    <key>.",
+];

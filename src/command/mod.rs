@@ -8,6 +8,7 @@
 
 pub mod call;
 pub mod ctx;
+pub mod derived;
 pub mod spec;
 pub mod state;
 pub mod table;
@@ -18,6 +19,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod generic;
+pub mod help;
 pub mod introspect;
 pub mod server;
 pub mod string;

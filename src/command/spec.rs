@@ -174,7 +174,7 @@ macro_rules! bit_set {
             }
 
             /// The printed names of the members.
-            pub fn names(self) -> impl Iterator<Item = &'static str> {
+            pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
                 Self::NAMES.iter().filter(move |(bit, name)| self.has(*bit) && !name.is_empty()).map(|(_, name)| *name)
             }
         }
@@ -213,6 +213,8 @@ bit_set! {
         ALLOW_BUSY = 19, "allow_busy";
         MOVABLE_KEYS = 20, "movablekeys";
         TOUCHES_ARBITRARY_KEYS = 21, "";
+        /// Not for applications; COMMAND DOCS says so.
+        SYSCMD = 22, "";
     }
 }
 

@@ -73,6 +73,11 @@ impl State {
         }
     }
 
+    /// Whether CLIENT PAUSE is in force.
+    pub fn paused(&self) -> bool {
+        self.pause.until_ms > self.clock.unix_ms()
+    }
+
     /// Asks for a client to be closed at the end of the batch. Its output is dropped.
     pub fn close(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(id)

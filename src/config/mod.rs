@@ -1,1 +1,318 @@
-//! Layer 4: the table of parameters.
+//! Layer 4: the configuration. One table of parameters, the typed fields that the server reads,
+//! and the grammar of file and command line.
+//!
+//! | file | owns |
+//! |---|---|
+//! | [`table`] | the rows: name, alias, kind, default, flags, help |
+//! | [`kind`] | how values are read, checked and shown |
+//! | [`value`] | the types of the fields |
+//! | [`set`] | CONFIG SET: several at once, all or none |
+//! | [`parse`] | file, standard input and arguments to a `Config` |
+//! | [`usage`] | `--version` and `--help` |
+//!
+//! Invariant: nothing here acts on the server. A change of a parameter is reported by name; who
+//! owns the socket, the log or the limit acts on it.
+
+pub mod kind;
+pub mod parse;
+pub mod set;
+pub mod table;
+pub mod usage;
+pub mod value;
+
+use std::borrow::Cow;
+
+pub use parse::{Exit, Loaded, RenameCommand, load};
+pub use set::{Change, SetError};
+pub use value::{
+    Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits, ProtectedAction,
+    SanitizeDumpPayload, SavePoint, Supervised, notify, shutdown,
+};
+
+use crate::base::glob::glob_match;
+use kind::Reason;
+use table::{Store, TABLE};
+use value::Value;
+
+/// The version of Redis whose behaviour is offered; clients choose code paths by it.
+pub const REDIS_VERSION: &str = "7.2.6";
+
+/// Slowest and fastest `hz`; what lies outside is pulled in.
+const HZ_RANGE: (u32, u32) = (1, 500);
+
+/// Declares the fields once, for the struct and for its blank state before defaults.
+macro_rules! config {
+    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+        /// All parameters. Fields hold what the server reads; the rest is kept for CONFIG GET.
+        #[derive(Clone, Debug)]
+        pub struct Config {
+            $($(#[$doc])* pub $name: $type,)*
+            /// Values of the rows without a field, by row index.
+            kept: Vec<Value>,
+        }
+
+        impl Config {
+            /// Before the defaults of the table are in.
+            fn blank() -> Config {
+                Config {
+                    $($name: <$type>::default(),)*
+                    kept: vec![Value::Bool(false); TABLE.len()],
+                }
+            }
+        }
+    };
+}
+
+config! {
+    /// Addresses to listen on, as written: `*` and `::*` are any address, a leading `-` makes
+    /// one optional. Empty: none.
+    bind: Vec<String>,
+    /// TCP port; 0 listens on none.
+    port: u16,
+    /// Path of the unix socket.
+    unixsocket: Option<String>,
+    /// Mode of the unix socket; `None` leaves it to the umask.
+    unixsocketperm: Option<u32>,
+    /// Length of the accept queue.
+    tcp_backlog: u32,
+    /// Seconds of silence before keepalive probes; 0 is never.
+    tcp_keepalive: u32,
+    /// Seconds until an idle client is closed; 0 is never.
+    timeout: u32,
+    /// Connections served at once, at least 1.
+    maxclients: u32,
+    /// Refuse remote connections while no password is set.
+    protected_mode: bool,
+    /// Which driver runs the loop.
+    io_backend: IoBackend,
+    /// Longest bulk of a request in bytes.
+    proto_max_bulk_len: u64,
+    /// Most bytes of unprocessed requests per client.
+    client_query_buffer_limit: u64,
+    /// Limits on waiting replies per class of client.
+    client_output_buffer_limits: OutputLimits,
+    /// Run in the background.
+    daemonize: bool,
+    /// File for the process id; empty writes none unless in the background.
+    pidfile: String,
+    /// Init system to notify.
+    supervised: Supervised,
+    /// What goes to the log.
+    loglevel: LogLevel,
+    /// Log file, relative to `dir`; empty is stdout.
+    logfile: String,
+    /// Number of databases, at least 1.
+    databases: u32,
+    /// Opt out of transparent huge pages.
+    disable_thp: bool,
+    /// Shown in INFO; there is no tick.
+    hz: u32,
+    /// Flags of [`shutdown`].
+    shutdown_on_sigint: u32,
+    /// Flags of [`shutdown`].
+    shutdown_on_sigterm: u32,
+    /// Seconds to wait for replicas when leaving.
+    shutdown_timeout: u32,
+    /// Password of the default user; empty when none is needed.
+    requirepass: Vec<u8>,
+    /// Who may set protected parameters.
+    enable_protected_configs: ProtectedAction,
+    /// Who may use DEBUG.
+    enable_debug_command: ProtectedAction,
+    /// Who may use MODULE.
+    enable_module_command: ProtectedAction,
+    /// Most bytes of memory; 0 is no limit.
+    maxmemory: u64,
+    /// What to evict at `maxmemory`.
+    maxmemory_policy: MaxmemoryPolicy,
+    /// Candidates per eviction.
+    maxmemory_samples: u32,
+    /// 0 to 100.
+    maxmemory_eviction_tenacity: u32,
+    /// Bytes for all clients; negative is percent of `maxmemory`, 0 no limit.
+    maxmemory_clients: i64,
+    /// How slowly the access counter grows.
+    lfu_log_factor: u32,
+    /// Minutes until the access counter drops by one.
+    lfu_decay_time: u32,
+    /// Free evicted values in the background.
+    lazyfree_lazy_eviction: bool,
+    /// Free expired values in the background.
+    lazyfree_lazy_expire: bool,
+    /// Free overwritten values in the background.
+    lazyfree_lazy_server_del: bool,
+    /// DEL works as UNLINK.
+    lazyfree_lazy_user_del: bool,
+    /// Flushes are asynchronous unless told otherwise.
+    lazyfree_lazy_user_flush: bool,
+    /// Most fields of a compact hash.
+    hash_max_listpack_entries: usize,
+    /// Longest string in a compact hash, bytes.
+    hash_max_listpack_value: usize,
+    /// Elements of a list node, or -1 to -5 for 4 to 64 KiB.
+    list_max_listpack_size: i64,
+    /// Nodes at both ends left uncompressed.
+    list_compress_depth: u32,
+    /// Most members of a set of integers.
+    set_max_intset_entries: usize,
+    /// Most members of a compact set.
+    set_max_listpack_entries: usize,
+    /// Longest member of a compact set, bytes.
+    set_max_listpack_value: usize,
+    /// Most members of a compact sorted set.
+    zset_max_listpack_entries: usize,
+    /// Longest member of a compact sorted set, bytes.
+    zset_max_listpack_value: usize,
+    /// Largest sparse HyperLogLog, bytes.
+    hll_sparse_max_bytes: usize,
+    /// Bytes of a stream node; 0 is no limit.
+    stream_node_max_bytes: usize,
+    /// Entries of a stream node; 0 is no limit.
+    stream_node_max_entries: u64,
+    /// Microseconds from which a command is slow; negative logs none, 0 all.
+    slowlog_log_slower_than: i64,
+    /// Entries of the slow log.
+    slowlog_max_len: u64,
+    /// Milliseconds from which LATENCY remembers an event; 0 none.
+    latency_monitor_threshold: u64,
+    /// Keep latencies per command.
+    latency_tracking: bool,
+    /// Percentiles of INFO latencystats, 0 to 100.
+    latency_tracking_info_percentiles: Vec<f64>,
+    /// Flags of [`notify`].
+    notify_keyspace_events: u32,
+    /// Keys remembered for clients that cache; 0 is no limit.
+    tracking_table_max_keys: u64,
+    /// Milliseconds after which others are told that a script is busy.
+    busy_reply_threshold: u64,
+    /// Working directory, absolute.
+    dir: String,
+    /// Snapshot after seconds with changes.
+    save: Vec<SavePoint>,
+    /// Name of the snapshot.
+    dbfilename: String,
+    /// Keep an append log.
+    appendonly: bool,
+    /// Base name of the append log's files.
+    appendfilename: String,
+    /// Directory of the append log, inside `dir`.
+    appenddirname: String,
+    /// When to synchronise the append log.
+    appendfsync: Appendfsync,
+    /// How payloads of RESTORE are checked.
+    sanitize_dump_payload: SanitizeDumpPayload,
+    /// Host and port of the master; empty without one.
+    replicaof: Vec<String>,
+    /// Be a node of a cluster.
+    cluster_enabled: bool,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        let mut config = Config::blank();
+        for (index, row) in TABLE.iter().enumerate() {
+            let words: Vec<&[u8]> = match row.kind.takes_many() {
+                true => row.default.split(' ').map(str::as_bytes).collect(),
+                false => vec![row.default.as_bytes()],
+            };
+            let start = config.start_value(index);
+            match row.kind.parse(&words, &start) {
+                Ok(value) => config.put(index, value),
+                // Only `dir` depends on the world: the working directory may be gone.
+                Err(_) => config.put(index, Value::Text(Vec::new())),
+            }
+        }
+        config
+    }
+}
+
+impl Config {
+    /// What a row holds before its default: only fields have a shape of their own by then.
+    fn start_value(&self, index: usize) -> Value {
+        match TABLE[index].kind {
+            // No master is the absence of words, which no list of words can say.
+            kind::Kind::ReplicaOf => Value::Words(Vec::new()),
+            _ => self.value(index),
+        }
+    }
+
+    /// The value of row `index`.
+    fn value(&self, index: usize) -> Value {
+        match TABLE[index].store {
+            Store::Kept => self.kept[index].clone(),
+            Store::Field { get, .. } => get(self),
+        }
+    }
+
+    /// Stores a value that the row's kind has checked.
+    fn put(&mut self, index: usize, value: Value) {
+        match TABLE[index].store {
+            Store::Kept => self.kept[index] = value,
+            Store::Field { set, .. } => set(self, value),
+        }
+    }
+
+    /// Reads `words` into row `index`.
+    fn assign(&mut self, index: usize, words: &[&[u8]]) -> Result<(), Reason> {
+        let value = TABLE[index].kind.parse(words, &self.value(index))?;
+        self.put(index, value);
+        self.settle();
+        Ok(())
+    }
+
+    /// Values that Redis accepts but pulls into range.
+    fn settle(&mut self) {
+        self.hz = self.hz.clamp(HZ_RANGE.0, HZ_RANGE.1);
+    }
+
+    /// The value of one parameter as CONFIG GET shows it; `name` may be an alias, in any case.
+    pub fn get_one(&self, name: &str) -> Option<Vec<u8>> {
+        table::find(name.as_bytes()).map(|index| self.shown(index))
+    }
+
+    fn shown(&self, index: usize) -> Vec<u8> {
+        TABLE[index].kind.render(&self.value(index))
+    }
+
+    /// CONFIG GET for several patterns: names with values, each name once.
+    ///
+    /// A pattern without wildcards is looked up and answered under the spelling the client
+    /// used; one with wildcards is compared with every name and alias, hidden ones excepted.
+    pub fn get<'a>(&self, patterns: &[&'a [u8]]) -> Vec<(Cow<'a, [u8]>, Vec<u8>)> {
+        let mut found: Vec<(Cow<'a, [u8]>, Vec<u8>)> = Vec::new();
+        for pattern in patterns {
+            if !pattern.iter().any(|byte| b"[*?".contains(byte)) {
+                if let Some(index) = table::find(pattern) {
+                    push_once(&mut found, Cow::Borrowed(pattern), || self.shown(index));
+                }
+                continue;
+            }
+            for (index, row) in TABLE.iter().enumerate().filter(|(_, row)| !row.hidden) {
+                for name in row.names().filter(|name| glob_match(pattern, name.as_bytes(), true)) {
+                    push_once(&mut found, Cow::Borrowed(name.as_bytes()), || self.shown(index));
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether connections that are not local are turned away: protected, and no password.
+    pub fn protects(&self) -> bool {
+        self.protected_mode && self.requirepass.is_empty()
+    }
+}
+
+/// Whether the value of this parameter must be kept out of MONITOR, SLOWLOG and the log.
+pub fn is_secret(name: &[u8]) -> bool {
+    table::find(name).is_some_and(|index| TABLE[index].sensitive)
+}
+
+fn push_once<'a>(
+    found: &mut Vec<(Cow<'a, [u8]>, Vec<u8>)>,
+    name: Cow<'a, [u8]>,
+    value: impl FnOnce() -> Vec<u8>,
+) {
+    if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
+        found.push((name, value()));
+    }
+}

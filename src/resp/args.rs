@@ -44,6 +44,11 @@ impl<'a> Args<'a> {
         (first.min(self.len())..self.len()).map(move |index| args.at(index))
     }
 
+    /// The arguments from `first` on as a call of its own.
+    pub fn after(&self, first: usize) -> Args<'a> {
+        Args { chunk: self.chunk, spans: &self.spans[first.min(self.spans.len())..] }
+    }
+
     /// Whether argument `index` is the keyword `word` in any case.
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.at(index).eq_ignore_ascii_case(word.as_bytes())
@@ -57,6 +62,12 @@ impl<'a> Args<'a> {
     /// As `int`, with a text of its own for what does not parse.
     pub fn int_or(&self, index: usize, text: &'static str) -> Result<i64, Reject> {
         num::parse_i64(self.at(index)).ok_or(text.into())
+    }
+
+    /// Argument `index` as an integer from `min` to `max`.
+    pub fn int_between(&self, index: usize, min: i64, max: i64) -> Result<i64, Reject> {
+        let value = self.int(index)?;
+        if (min..=max).contains(&value) { Ok(value) } else { Err(errors::out_of_range_between(min, max)) }
     }
 
     /// Total length of all arguments, in bytes.

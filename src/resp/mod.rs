@@ -1,1 +1,19 @@
 //! Layer 1: bytes to protocol and back.
+//!
+//! [`parse`] finds the arguments of a request in a chunk of received bytes without copying them;
+//! [`Reply`] is the only writer of protocol bytes; [`errors`] holds every text a client can be
+//! refused with.
+//!
+//! Invariant: knows neither sockets nor clients nor commands; state between calls is the caller's.
+
+mod args;
+pub mod errors;
+mod limits;
+mod parse;
+mod reply;
+
+pub use args::{Args, OwnedArgs};
+pub use errors::{Outcome, Reject};
+pub use limits::{BULK_LEN_CEILING_BYTES, BULK_LEN_DEFAULT_BYTES, Limits};
+pub use parse::{Progress, ProtocolError, Span, Step, parse};
+pub use reply::{Deferred, Protocol, Reply};

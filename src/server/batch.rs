@@ -4,7 +4,7 @@
 //! Invariant: executes nothing.
 
 use crate::io::{Driver, Lease};
-use crate::resp::Span;
+use crate::resp::{ProtocolError, Span};
 use crate::session::{ClientId, CommandId};
 use std::ops::Range;
 
@@ -33,18 +33,21 @@ impl Chunk {
 pub enum Found {
     /// A call of the command, if there is one of that name.
     Call(Option<CommandId>),
-    /// The protocol was broken, with the reason.
-    Broken(&'static str),
+    /// The protocol was broken.
+    Broken(ProtocolError),
 }
 
 /// One request.
 pub struct Request {
     pub client: ClientId,
+    /// The chunk it was received in, and where it lies in there.
     pub chunk: usize,
-    /// Where its raw bytes lie in the chunk.
     pub raw: Range<usize>,
-    /// Which of the batch's spans are its arguments, relative to `raw.start`.
+    /// The arguments: which spans, of which chunk, counted from where. They lie in the request
+    /// itself unless that was inline and had to be unquoted.
     pub spans: Range<usize>,
+    pub args_chunk: usize,
+    pub args_start: usize,
     pub found: Found,
 }
 

@@ -40,7 +40,7 @@ impl Server {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::MAX_CLIENTS);
         }
-        if !local && self.state.config.protects() {
+        if !local && self.state.config.protected_mode && self.state.config.requirepass.is_none() {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::PROTECTED_MODE);
         }
@@ -53,7 +53,7 @@ impl Server {
         client.fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix);
         client.flags.set(ClientFlags::LOCAL, local);
-        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_empty());
+        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_none());
         if !unix && self.state.config.tcp_keepalive > 0 {
             // A connection without keepalive is still a connection.
             let _ = net::set_keepalive(&fd, self.state.config.tcp_keepalive);
@@ -129,17 +129,27 @@ impl Server {
             false => Limits::UNAUTHENTICATED,
         };
         let first_span = spans.len();
-        let (consumed, found) = match resp::parse(bytes, &mut client.progress, spans, &limits) {
-            Step::Incomplete { .. } => return None,
+        let step = resp::parse(bytes, &mut client.progress, spans, &limits);
+        let name = |bytes| Args::new(bytes, &spans[first_span..]).at(0);
+        let (mut args_chunk, mut args_start) = (index, at);
+        let (consumed, found) = match step {
+            Step::Incomplete { missing } => {
+                client.missing = missing;
+                return None;
+            }
             Step::Empty { consumed } => return Some(consumed),
             Step::Broken(error) => (bytes.len(), Found::Broken(error)),
-            Step::Command { consumed } => {
-                let name = Args::new(bytes, &spans[first_span..]).at(0);
-                (consumed, Found::Call(self.state.table.lookup(name)))
+            Step::Command { consumed } => (consumed, Found::Call(self.state.table.lookup(name(bytes)))),
+            Step::Inline { consumed } => {
+                let unquoted = client.progress.inline_args();
+                let found = Found::Call(self.state.table.lookup(name(unquoted)));
+                chunks.push(Chunk::Owned(unquoted.to_vec()));
+                (args_chunk, args_start) = (chunks.len() - 1, 0);
+                (consumed, found)
             }
         };
         let (raw, spans) = (at..at + consumed, first_span..spans.len());
-        requests.push(Request { client: id, chunk: index, raw, spans, found });
+        requests.push(Request { client: id, chunk: index, raw, spans, args_chunk, args_start, found });
         Some(consumed)
     }
 
@@ -248,7 +258,7 @@ impl Server {
     pub(super) fn close(&mut self, id: ClientId) {
         let Some(client) = self.state.clients.remove(id) else { return };
         if let Some(transaction) = &client.transaction {
-            crate::command::transaction::unwatch(&mut self.state.keyspace, transaction);
+            crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);
         }
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
@@ -270,7 +280,7 @@ fn append_pending(client: &mut Client, bytes: &[u8]) {
     let pending = &mut client.pending;
     let needed = pending.len() + bytes.len();
     if needed > pending.capacity() {
-        let known = client.progress.needs().max(needed);
+        let known = (pending.len() + client.missing).max(needed);
         pending.reserve_exact(known.min(2 * needed) - pending.len());
     }
     pending.extend_from_slice(bytes);

@@ -5,9 +5,8 @@ use crate::command::call::{call, refuse};
 use crate::command::spec::{Command, Flags};
 use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
-use crate::config::ProtectedAction;
 use crate::resp::errors::{self, Reject};
-use crate::resp::{Protocol, Reply};
+use crate::resp::{Protocol, ProtocolError, Reply};
 use crate::session::transaction::Queued;
 use crate::session::{ClientFlags, ClientId, CommandId, ReplyMode};
 
@@ -38,12 +37,13 @@ pub fn process(state: &mut State, id: ClientId, command: Option<CommandId>, args
 }
 
 /// Replies to a request that broke the protocol; the connection ends after it.
-pub fn protocol_error(state: &mut State, id: ClientId, text: &str, out: &mut Vec<u8>) {
-    let text = format!("ERR {text}");
+pub fn protocol_error(state: &mut State, id: ClientId, error: ProtocolError, out: &mut Vec<u8>) {
+    let text = error.text();
     state.stats.count_error(&text);
     Reply { out, protocol: Protocol::Resp2 }.error(&text);
     if let Some(client) = state.clients.get_mut(id) {
-        log::debug!("Protocol error ({text}) from client: id={} addr={}", client.id, client.addr);
+        let text = String::from_utf8_lossy(&text);
+        log::debug!("{text} from client: id={} addr={}", client.id, client.addr);
         client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
     }
 }
@@ -66,7 +66,7 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
         return Err(errors::NO_AUTH.into());
     }
     if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
-        return Err("ERR Command not allowed inside a transaction".into());
+        return Err(errors::NOT_IN_TRANSACTION.into());
     }
     if paused(ctx, row) {
         return Ok(Pass::Postpone);
@@ -87,7 +87,7 @@ fn subcommand(ctx: &Ctx<'_>, id: CommandId) -> Result<CommandId, Reject> {
     match known {
         Some(id) => Ok(id),
         // COMMAND and its like work without a subcommand too, yet not with an unknown one.
-        None => Err(errors::unknown_subcommand(ctx.arg(1), ctx.arg(0))),
+        None => Err(errors::unknown_subcommand(ctx.arg(0), ctx.arg(1))),
     }
 }
 
@@ -104,7 +104,7 @@ fn unknown(ctx: &mut Ctx<'_>) -> Reject {
         let id = ctx.id;
         ctx.state.close(id);
     }
-    errors::unknown_command(&ctx.args)
+    errors::unknown_command(name, ctx.args.from(1))
 }
 
 fn gate_arity(ctx: &Ctx<'_>, id: CommandId, row: &Command) -> Result<(), Reject> {
@@ -120,10 +120,9 @@ fn gate_protected(ctx: &mut Ctx<'_>, row: &Command) -> Result<(), Reject> {
         return Ok(());
     }
     let local = ctx.client().has(ClientFlags::LOCAL);
-    match ctx.state.config.enable_debug_command {
-        ProtectedAction::Yes => Ok(()),
-        ProtectedAction::Local if local => Ok(()),
-        _ => Err(errors::DEBUG_NOT_ALLOWED.into()),
+    match ctx.state.config.enable_debug_command.allows(local) {
+        true => Ok(()),
+        false => Err(errors::protected_command("DEBUG", "enable-debug-command")),
     }
 }
 
@@ -181,9 +180,7 @@ fn reject_call(ctx: &mut Ctx<'_>, command: Option<CommandId>, reject: &Reject) {
     let exec = command.is_some_and(|id| ctx.state.table.command(id).name == "exec");
     if exec && multi {
         transaction::discard(ctx.state, ctx.id);
-        let text = reject.text();
-        let reason = text.strip_prefix("ERR ").unwrap_or(text);
-        return refuse(ctx, &format!("{}{reason}", errors::EXEC_ABORT_BECAUSE).into());
+        return refuse(ctx, &errors::exec_abort(reject.text()));
     }
     if multi {
         ctx.client().flags.insert(ClientFlags::DIRTY_EXEC);

@@ -4,6 +4,7 @@
 use super::Server;
 use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request};
 use super::dispatch::{self, Verdict};
+use crate::base::clock::stamp;
 use crate::command::spec::Command;
 use crate::io::Driver;
 use crate::keyspace::KeyHash;
@@ -23,7 +24,7 @@ impl Server {
         if requests.len() >= PREFETCH_REQUESTS_MIN {
             self.prefetch(&requests);
         }
-        self.state.stamp = self.state.clock.stamp();
+        self.state.stamp = stamp();
         let mut from = 0;
         while from < requests.len() {
             let id = requests[from].client;
@@ -132,8 +133,8 @@ impl Server {
 }
 
 fn args<'a>(batch: &'a Batch, driver: &'a Driver, request: &Request) -> Args<'a> {
-    let bytes = batch.chunks[request.chunk].bytes(driver);
-    Args::new(&bytes[request.raw.start..], &batch.spans[request.spans.clone()])
+    let bytes = batch.chunks[request.args_chunk].bytes(driver);
+    Args::new(&bytes[request.args_start..], &batch.spans[request.spans.clone()])
 }
 
 /// The first key of a call, if the command's row says where it stands.

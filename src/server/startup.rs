@@ -1,6 +1,192 @@
-//! From the command line to a running server.
+//! From the command line to a running server, in the order that scripts rely on: configuration,
+//! working directory, log, background, limits, driver, sockets.
 
-/// Entry point of the binary.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+use super::batch::Batch;
+use super::{Server, listen};
+use crate::base::clock::{Clock, stamp};
+use crate::base::rng::Rng;
+use crate::base::{alloc, log as lines, sys};
+use crate::command::{Pause, State, Table};
+use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
+use crate::io::{self, BackendChoice, Driver, Op, WatchId};
+use crate::keyspace::Keyspace;
+use crate::observe::{Facts, SlowLog, Stats};
+use crate::session::Clients;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// The driver's name for the descriptor of signals.
+const SIGNALS: WatchId = WatchId(0);
+
+/// Entry point of the binary: the process's status once the server has ended, or why it did not
+/// start.
+pub fn main() -> ExitCode {
+    let started = config::load(std::env::args_os(), &mut std::io::stdin()).and_then(start);
+    match started {
+        Ok(server) => server.run(),
+        Err(exit) => leave(&exit),
+    }
+}
+
+fn leave(exit: &Exit) -> ExitCode {
+    print!("{}", exit.stdout);
+    eprint!("{}", exit.stderr);
+    ExitCode::from(exit.code)
+}
+
+fn start(loaded: Loaded) -> Result<Server, Exit> {
+    let table = command_table(&loaded)?;
+    let Loaded { mut config, notices, file, has_arguments, .. } = loaded;
+    open_log(&config)?;
+    log::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
+    log::info!(
+        "Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={}, just started",
+        std::process::id()
+    );
+    if config.daemonize {
+        sys::daemonize().map_err(|error| fatal(format!("Can't daemonize: {error}")))?;
+    }
+    if has_arguments {
+        log::info!("Configuration loaded");
+    } else {
+        log::warn!(
+            "Warning: no config file specified, using the default config. In order to specify a config file use \
+             sidering /path/to/redis.conf"
+        );
+    }
+    notices.iter().for_each(|notice| log::info!("{notice}"));
+    warn_about_machine(&config);
+    config.maxclients = sys::adjust_open_files_limit(config.maxclients).map_err(fatal)?;
+    sys::ignore_signals();
+    let signals = sys::Signals::block_and_watch().map_err(|error| fatal(format!("signals: {error}")))?;
+
+    let mut driver = open_driver(&config)?;
+    driver.submit(Op::Watch { watch: SIGNALS, fd: signals.as_raw_fd() });
+    let listeners = listen::open_all(&mut driver, &config).map_err(fatal)?;
+    if listeners.is_empty() {
+        return Err(fatal("Configured to not listen anywhere, exiting.".into()));
+    }
+    write_pid_file(&config);
+    lines::set_role(lines::Role::Master);
+    log::info!("Running mode=standalone, port={}.", config.port);
+    let config_file = file.map(|file| file.display().to_string()).unwrap_or_default();
+    let state = state(config, table, &driver, config_file);
+    log::info!("Server initialized");
+    log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
+    announce(&listeners);
+    sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
+
+    Ok(Server {
+        driver,
+        state,
+        listeners,
+        completions: Vec::new(),
+        batch: Batch::default(),
+        pool: Vec::new(),
+        signals,
+        exit: None,
+        busy: false,
+        next_timeout_check_ms: 0,
+    })
+}
+
+/// The table under the names that `rename-command` gives.
+fn command_table(loaded: &Loaded) -> Result<Table, Exit> {
+    let mut table = Table::new();
+    for rename in &loaded.rename_commands {
+        table
+            .rename(&rename.from, &rename.to)
+            .map_err(|reason| Exit::bad_directive(&rename.location, reason))?;
+    }
+    Ok(table)
+}
+
+fn open_log(config: &Config) -> Result<(), Exit> {
+    lines::init(config.loglevel.filter());
+    if config.logfile.is_empty() {
+        return Ok(());
+    }
+    lines::set_file(Some(Path::new(&config.logfile)))
+        .map_err(|error| fatal(format!("Can't open the log file: {}", sys::error_text(&error))))
+}
+
+/// Refuses to start, in the log and as the status.
+fn fatal(text: String) -> Exit {
+    log::warn!("{text}");
+    Exit { code: 1, ..Exit::default() }
+}
+
+fn warn_about_machine(config: &Config) {
+    if let Some(warning) = sys::tcp_backlog_warning(config.tcp_backlog) {
+        log::warn!("{warning}");
+    }
+    if config.disable_thp {
+        // Without the right to opt out the server runs all the same, only less evenly.
+        let _ = sys::disable_transparent_huge_pages();
+    }
+}
+
+fn open_driver(config: &Config) -> Result<Driver, Exit> {
+    let choice = match config.io_backend {
+        IoBackend::Auto => BackendChoice::Auto,
+        IoBackend::Uring => BackendChoice::Uring,
+        IoBackend::Epoll => BackendChoice::Epoll,
+    };
+    Driver::open(choice, &io::Settings::default()).map_err(|error| fatal(format!("Can't open the I/O backend: {error}")))
+}
+
+fn write_pid_file(config: &Config) {
+    let path = config.pidfile.as_deref().filter(|path| !path.is_empty());
+    if let Some(path) = path {
+        sys::write_pid_file(Path::new(path));
+    } else if config.daemonize {
+        sys::write_pid_file(Path::new("/var/run/redis.pid"));
+    }
+}
+
+fn announce(listeners: &[(io::ListenerId, listen::Endpoint)]) {
+    let tcp = listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Tcp { .. }));
+    let unix = listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Unix { .. }));
+    for (kind, open) in [("tcp", tcp), ("unix", unix)] {
+        if open {
+            log::info!("Ready to accept connections {kind}");
+        }
+    }
+}
+
+fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> State {
+    let clock = Clock::new();
+    let mut rng = Rng::from_system();
+    let mut keyspace = Keyspace::new(config.databases, rng.u64());
+    keyspace.set_now(clock.unix_ms());
+    let facts = Facts {
+        run_id: sys::random_run_id(),
+        executable: sys::executable().display().to_string(),
+        config_file,
+        start_unix_s: clock.unix_ms() / 1000,
+        start_mono_us: clock.mono_us(),
+        io_backend: driver.backend().name(),
+        io_reason: driver.reason().to_string(),
+        io_figures: Vec::new(),
+        startup_memory: alloc::used(),
+    };
+    State {
+        stats: Stats::new(table.len()),
+        stamp: stamp(),
+        clock,
+        rng,
+        config,
+        table,
+        keyspace,
+        clients: Clients::default(),
+        next_client_id: 1,
+        slowlog: SlowLog::default(),
+        facts,
+        pause: Pause::default(),
+        monitors: Vec::new(),
+        postponed: Vec::new(),
+        writable: Vec::new(),
+        requests: Vec::new(),
+    }
 }

@@ -104,6 +104,8 @@ pub struct Client {
     /// Bytes of a request that has not arrived whole.
     pub pending: Vec<u8>,
     pub progress: Progress,
+    /// Bytes that the request in `pending` is known to lack.
+    pub missing: usize,
     /// Commands set aside by CLIENT PAUSE during the current batch; they precede `pending`.
     pub held: Vec<u8>,
     /// Replies not yet handed to the driver.
@@ -135,6 +137,7 @@ impl Client {
             commands: 0,
             pending: Vec::new(),
             progress: Progress::default(),
+            missing: 0,
             held: Vec::new(),
             output: Vec::new(),
             sending_bytes: 0,
@@ -161,6 +164,11 @@ impl Client {
                 .map(|text| text.len())
                 .sum::<usize>()
             + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
+    }
+
+    /// Clients that may be silent for as long as they like.
+    pub fn is_exempt_from_timeout(&self) -> bool {
+        self.has(ClientFlags::MONITOR)
     }
 
     /// The transaction record, created on first use.

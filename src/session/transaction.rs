@@ -24,8 +24,6 @@ pub struct Queued {
 pub struct Watched {
     pub db: u32,
     pub key: Box<[u8]>,
-    /// Already past its deadline when WATCH saw it: its removal is no change.
-    pub expired: bool,
 }
 
 impl Transaction {

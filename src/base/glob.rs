@@ -1,0 +1,102 @@
+//! Glob patterns of KEYS, SCAN MATCH and CONFIG GET: `*`, `?`, `[a-z]`, `[^x]` and `\`.
+//!
+//! The answers are those of Redis's `stringmatchlen`, quirks included: no pattern but the empty one
+//! matches an empty text, an unterminated class ends with the pattern, and a `-` in a class makes a
+//! range even when `]` follows it. Unlike there, nothing recurses: after a mismatch it is enough to
+//! return to the last `*` seen, so one saved position replaces the call stack.
+//!
+//! Invariant: bytes only; knows neither keys nor replies, never allocates, and its time is linear in
+//! the lengths whatever the pattern.
+
+/// Steps any match may take, whatever the lengths.
+const STEPS_MIN: usize = 1 << 16;
+/// Further steps per byte of pattern and text, which bounds the backtracking of hostile patterns.
+const STEPS_PER_BYTE: usize = 64;
+
+/// Whether `text` as a whole matches `pattern`. With `nocase`, ASCII letters match either case.
+///
+/// A pattern so ambiguous that it exceeds the step budget counts as not matching.
+pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
+    if text.is_empty() {
+        return pattern.is_empty();
+    }
+    let mut steps = STEPS_MIN + STEPS_PER_BYTE * (pattern.len() + text.len());
+    let (mut p, mut t) = (0, 0);
+    // Where a mismatch resumes: the pattern after the last star, the text that star tried last.
+    let mut star: Option<(usize, usize)> = None;
+    while t < text.len() {
+        if pattern.get(p) == Some(&b'*') {
+            p = skip_stars(pattern, p);
+            if p == pattern.len() {
+                return true;
+            }
+            star = Some((p, t));
+        }
+        match match_one(pattern, p, text[t], nocase) {
+            Some(next) => (p, t) = (next, t + 1),
+            None => {
+                let Some((after_star, tried)) = star else { return false };
+                (p, t) = (after_star, tried + 1);
+                star = Some((p, t));
+            }
+        }
+        let Some(left) = steps.checked_sub(1) else { return false };
+        steps = left;
+    }
+    // The text is used up. A later start of the last star leaves even less of it, so no retry.
+    skip_stars(pattern, p) == pattern.len()
+}
+
+fn skip_stars(pattern: &[u8], from: usize) -> usize {
+    from + pattern[from..].iter().take_while(|&&byte| byte == b'*').count()
+}
+
+/// Matches one byte of text against the element at `p`; returns where the next element starts.
+fn match_one(pattern: &[u8], p: usize, byte: u8, nocase: bool) -> Option<usize> {
+    match *pattern.get(p)? {
+        b'?' => Some(p + 1),
+        b'[' => {
+            let negated = pattern.get(p + 1) == Some(&b'^');
+            let (found, end) = match_class(pattern, p + 1 + usize::from(negated), byte, nocase);
+            (found != negated).then_some(end)
+        }
+        // A backslash makes the next byte literal; as the last byte it stands for itself.
+        b'\\' if p + 1 < pattern.len() => same(pattern[p + 1], byte, nocase).then_some(p + 2),
+        literal => same(literal, byte, nocase).then_some(p + 1),
+    }
+}
+
+/// Reads a class from behind its `[` or `[^`: whether `byte` is in it, and where it ends.
+fn match_class(pattern: &[u8], start: usize, byte: u8, nocase: bool) -> (bool, usize) {
+    let (mut p, mut found) = (start, false);
+    loop {
+        match pattern[p..] {
+            [] => return (found, p),
+            [b'\\', literal, ..] => {
+                found |= literal == byte; // letter case counts here even with `nocase`
+                p += 2;
+            }
+            [b']', ..] => return (found, p + 1),
+            [low, b'-', high, ..] => {
+                found |= in_range(low, high, byte, nocase);
+                p += 3;
+            }
+            [literal, ..] => {
+                found |= same(literal, byte, nocase);
+                p += 1;
+            }
+        }
+    }
+}
+
+/// Bounds may be swapped. They compare as signed bytes, like the C `char` of x86-64.
+fn in_range(low: u8, high: u8, byte: u8, nocase: bool) -> bool {
+    let signed = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte }.cast_signed();
+    let (low, high) =
+        if low.cast_signed() > high.cast_signed() { (high, low) } else { (low, high) };
+    (signed(low)..=signed(high)).contains(&signed(byte))
+}
+
+fn same(a: u8, b: u8, nocase: bool) -> bool {
+    a == b || nocase && a.eq_ignore_ascii_case(&b)
+}

@@ -1,0 +1,430 @@
+//! Numbers to text and back in Redis's exact formats.
+//!
+//! Each function names the rule it follows, because the rules differ: a counter refuses `+1` and
+//! `01`, a cursor takes both; a score takes `0x10` and `inf`, never `nan`.
+//!
+//! Invariant: no number is accepted, rounded or printed otherwise than a Redis 7.2 client would see.
+#![allow(unsafe_code)]
+
+use crate::base::text::is_space;
+use std::ffi::{CString, c_char, c_int};
+
+/// Longest text of an `i64`: `-9223372036854775808`.
+pub const I64_TEXT_LEN_MAX: usize = 20;
+
+/// A counter: an optional `-`, then digits without leading zeros. No plus, no spaces, no `-0`.
+pub fn parse_i64(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [b'0'] if !negative => return Some(0),
+        [b'1'..=b'9', ..] if text.len() <= I64_TEXT_LEN_MAX => {}
+        _ => return None,
+    }
+    let mut value: u64 = 0;
+    for &byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(u64::from(digit))?;
+    }
+    if negative { 0i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
+}
+
+/// An unsigned number: a counter that is not negative, or else what C's `strtoull` reads from the
+/// whole text, which adds leading blanks, zeros and signs (where `-` wraps around) and the upper half.
+pub fn parse_u64(text: &[u8]) -> Option<u64> {
+    if let Some(value) = parse_i64(text) {
+        return u64::try_from(value).ok();
+    }
+    match strtoull(text)? {
+        (value, end) if end == text.len() && end > 0 => Some(value),
+        _ => None,
+    }
+}
+
+/// A SCAN cursor: what `strtoul` reads up to the end or a NUL. An empty text is 0, a sign is taken
+/// (and wraps around), leading blanks are not.
+pub fn parse_cursor(text: &[u8]) -> Option<u64> {
+    if text.first().is_some_and(|&byte| is_space(byte)) {
+        return None;
+    }
+    let (value, end) = strtoull(text)?;
+    matches!(text.get(end), None | Some(0)).then_some(value)
+}
+
+/// C's `strtoull` in base 10: the value and how many bytes it took, 0 if no number is there. `None`
+/// if it overflows.
+fn strtoull(text: &[u8]) -> Option<(u64, usize)> {
+    let blanks = text.iter().take_while(|&&byte| is_space(byte)).count();
+    let signs = usize::from(matches!(text.get(blanks), Some(b'+' | b'-')));
+    let negative = text.get(blanks) == Some(&b'-');
+    let digits = &text[blanks + signs..];
+    let digits = &digits[..digits.iter().take_while(|byte| byte.is_ascii_digit()).count()];
+    if digits.is_empty() {
+        return Some((0, 0));
+    }
+    let mut value: u64 = 0;
+    for &byte in digits {
+        value = value.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+    }
+    let value = if negative { value.wrapping_neg() } else { value };
+    Some((value, blanks + signs + digits.len()))
+}
+
+/// A score or increment: what `strtod` reads from the whole text. Signs, `inf`, `infinity` in any
+/// case, `1.`, `.5` and hexadecimal are taken; blanks and `nan` are not, nor is a number too big, or
+/// so small that it would become zero.
+pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    let (negative, magnitude) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        rest => (false, rest),
+    };
+    let value = match magnitude {
+        [b'+' | b'-', ..] => return None,
+        [b'0', b'x' | b'X', digits @ ..] => parse_hex_magnitude(digits)?,
+        _ => parse_decimal_magnitude(magnitude)?,
+    };
+    Some(if negative { -value } else { value })
+}
+
+fn parse_decimal_magnitude(text: &[u8]) -> Option<f64> {
+    let value: f64 = fast_float2::parse(text).ok()?;
+    let named = text.first().is_some_and(u8::is_ascii_alphabetic);
+    let mantissa = text.iter().take_while(|&&byte| byte != b'e' && byte != b'E');
+    let lost = value == 0.0 && mantissa.clone().any(|byte| matches!(byte, b'1'..=b'9'));
+    let overflown = value.is_infinite() && !named;
+    (!value.is_nan() && !lost && !overflown).then_some(value)
+}
+
+/// The part of a hexadecimal number behind `0x`: digits, an optional point, an optional `p` exponent.
+fn parse_hex_magnitude(text: &[u8]) -> Option<f64> {
+    let mut mantissa: u64 = 0;
+    let mut exponent: i64 = 0;
+    let (mut digits, mut point) = (0u32, false);
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match char::from(byte).to_digit(16) {
+            Some(digit) => {
+                digits += 1;
+                if mantissa >> 59 == 0 {
+                    mantissa = mantissa << 4 | u64::from(digit);
+                    exponent -= if point { 4 } else { 0 };
+                } else {
+                    // No room: what is dropped still decides the rounding, as a sticky last bit.
+                    mantissa |= u64::from(digit != 0);
+                    exponent += if point { 0 } else { 4 };
+                }
+            }
+            None if byte == b'.' && !point => point = true,
+            None => break,
+        }
+        at += 1;
+    }
+    let exponent = match &text[at..] {
+        _ if digits == 0 => return None,
+        [] => exponent,
+        [b'p' | b'P', power @ ..] => exponent.saturating_add(parse_power(power)?),
+        _ => return None,
+    };
+    if mantissa == 0 { Some(0.0) } else { scale(mantissa, exponent) }
+}
+
+/// The decimal exponent of a hexadecimal number. Anything beyond a million is as good as a million.
+fn parse_power(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut power: i64 = 0;
+    for &byte in digits {
+        let digit = char::from(byte).to_digit(10)?;
+        power = (power * 10 + i64::from(digit)).min(1 << 40);
+    }
+    Some(if negative { -power } else { power })
+}
+
+/// `mantissa * 2^exponent`, correctly rounded; `None` if it is out of range or becomes zero.
+fn scale(mantissa: u64, exponent: i64) -> Option<f64> {
+    const FRACTION_BITS: i64 = 52;
+    const EXPONENT_MIN: i64 = -1074;
+    let exponent = exponent.clamp(-(1 << 41), 1 << 41);
+    let spare = i64::from(mantissa.leading_zeros());
+    // The last bit of the result has this weight; subnormals share the smallest.
+    let last = (exponent + 63 - spare - FRACTION_BITS).max(EXPONENT_MIN);
+    let shift = last - exponent;
+    let rounded = match u32::try_from(shift) {
+        Err(_) => mantissa.checked_shl(u32::try_from(-shift).ok()?)?,
+        Ok(shift) => round_shift(mantissa, shift),
+    };
+    // Two factors, because a power of two below 2^-1022 times a rounded integer must stay exact.
+    let half = last / 2;
+    let value = rounded as f64 * power_of_two(half)? * power_of_two(last - half)?;
+    (value.is_finite() && value != 0.0).then_some(value)
+}
+
+/// `value / 2^shift`, to the nearest, halves to even.
+fn round_shift(value: u64, shift: u32) -> u64 {
+    if shift > 64 {
+        return 0;
+    }
+    let wide = u128::from(value);
+    let half = (1u128 << shift) >> 1;
+    let (quotient, rest) = (wide >> shift, wide & ((1u128 << shift) - 1));
+    let up = shift > 0 && (rest > half || rest == half && quotient & 1 == 1);
+    (quotient + u128::from(up)) as u64
+}
+
+fn power_of_two(exponent: i64) -> Option<f64> {
+    let biased = u64::try_from(exponent + 1023).ok().filter(|biased| (1..2047).contains(biased))?;
+    Some(f64::from_bits(biased << 52))
+}
+
+/// Short text in place: a formatted number.
+#[derive(Clone, Copy, Debug)]
+pub struct NumberText {
+    bytes: [u8; NumberText::CAPACITY],
+    len: usize,
+}
+
+impl NumberText {
+    const CAPACITY: usize = 32;
+
+    fn new() -> NumberText {
+        NumberText { bytes: [0; NumberText::CAPACITY], len: 0 }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.bytes[self.len..self.len + text.len()].copy_from_slice(text);
+        self.len += text.len();
+    }
+
+    fn push_zeros(&mut self, count: usize) {
+        self.bytes[self.len..self.len + count].fill(b'0');
+        self.len += count;
+    }
+
+    /// The text, always ASCII.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(self.as_bytes()).expect("only ASCII was pushed")
+    }
+}
+
+impl AsRef<str> for NumberText {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<[u8]> for NumberText {
+    fn as_ref(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl std::ops::Deref for NumberText {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl std::fmt::Display for NumberText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self)
+    }
+}
+
+/// A double as replies and scores show it: integers without a point, else the shortest digits that
+/// read back as the same number, with an exponent from 1e+19 up and below 1e-6; `inf`, `-inf`, `nan`.
+pub fn format_f64(value: f64) -> NumberText {
+    let mut out = NumberText::new();
+    if value.is_nan() {
+        out.push(b"nan");
+    } else if value.is_infinite() {
+        out.push(if value < 0.0 { b"-inf" } else { b"inf" });
+    } else if value == 0.0 {
+        out.push(if value.is_sign_negative() { b"-0" } else { b"0" });
+    } else if let Some(integer) = exact_integer(value) {
+        out.push(itoa::Buffer::new().format(integer).as_bytes());
+    } else {
+        push_shortest(value, &mut out);
+    }
+    out
+}
+
+/// The integer equal to `value`, up to half of what an `i64` holds.
+fn exact_integer(value: f64) -> Option<i64> {
+    const LIMIT: f64 = (i64::MAX / 2) as f64;
+    if !(-LIMIT..=LIMIT).contains(&value) {
+        return None;
+    }
+    let integer = value as i64;
+    (integer as f64 == value).then_some(integer)
+}
+
+/// Shortest digits in the layout of the fpconv library.
+fn push_shortest(value: f64, out: &mut NumberText) {
+    let mut buffer = zmij::Buffer::new();
+    let (digits, len, power) = decimal(buffer.format_finite(value.abs()));
+    let digits = &digits[..len];
+    if value.is_sign_negative() {
+        out.push(b"-");
+    }
+    let len = len as i32;
+    let exponent = power + len - 1;
+    if power >= 0 && exponent.abs() < len + 7 {
+        out.push(digits);
+        out.push_zeros(power.unsigned_abs() as usize);
+    } else if power < 0 && (power > -7 || exponent.abs() < 4) {
+        push_with_point(digits, len + power, out);
+    } else {
+        push_with_exponent(digits, exponent, out);
+    }
+}
+
+/// Writes `digits` with the point behind `whole` of them; in front of all if that is not positive.
+fn push_with_point(digits: &[u8], whole: i32, out: &mut NumberText) {
+    match usize::try_from(whole) {
+        Ok(whole) if whole > 0 => {
+            out.push(&digits[..whole]);
+            out.push(b".");
+            out.push(&digits[whole..]);
+        }
+        _ => {
+            out.push(b"0.");
+            out.push_zeros(whole.unsigned_abs() as usize);
+            out.push(digits);
+        }
+    }
+}
+
+fn push_with_exponent(digits: &[u8], exponent: i32, out: &mut NumberText) {
+    out.push(&digits[..1]);
+    if digits.len() > 1 {
+        out.push(b".");
+        out.push(&digits[1..]);
+    }
+    out.push(if exponent < 0 { b"e-" } else { b"e+" });
+    out.push(itoa::Buffer::new().format(exponent.unsigned_abs()).as_bytes());
+}
+
+/// Significant digits, how many, and the power of ten of the last one, read from `12.5e-7` forms.
+fn decimal(text: &str) -> ([u8; 20], usize, i32) {
+    let (mantissa, power) = text.split_once('e').unwrap_or((text, "0"));
+    let mut power: i32 = power.parse().expect("an exponent the formatter wrote");
+    let (mut digits, mut len, mut point) = ([0u8; 20], 0usize, false);
+    for &byte in mantissa.as_bytes() {
+        if byte == b'.' {
+            point = true;
+            continue;
+        }
+        power -= i32::from(point);
+        if len > 0 || byte != b'0' {
+            digits[len] = byte;
+            len += 1;
+        }
+    }
+    while len > 1 && digits[len - 1] == b'0' {
+        len -= 1;
+        power += 1;
+    }
+    (digits, len, power)
+}
+
+/// An amount of memory: digits and a unit of any case. `k`, `m`, `g` are powers of 1000; `kb`, `mb`,
+/// `gb` of 1024; `b` or nothing is bytes. `None` if malformed, negative or beyond 64 bits.
+pub fn parse_memory(text: &str) -> Option<u64> {
+    let end = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (digits, unit) = text.split_at(end);
+    let unit: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    // A unit without digits counts as zero of it, as in Redis.
+    let value: u64 = if digits.is_empty() { 0 } else { digits.parse().ok()? };
+    value.checked_mul(unit)
+}
+
+/// Why a sum of long doubles has no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LongDoubleError {
+    /// An operand is not a number.
+    NotANumber,
+    /// The sum is infinite or not a number.
+    NotFinite,
+}
+
+/// Longest text INCRBYFLOAT reads or writes, with its end mark.
+const LONG_DOUBLE_TEXT_LEN_MAX: usize = 5 * 1024;
+
+unsafe extern "C" {
+    fn sidering_long_double_valid(text: *const c_char, len: usize) -> c_int;
+    fn sidering_long_double_add(
+        a: *const c_char,
+        a_len: usize,
+        b: *const c_char,
+        b_len: usize,
+        out: *mut c_char,
+        out_len: usize,
+    ) -> c_int;
+}
+
+/// Text as `strtold` wants it; `None` if Redis would refuse it before reading.
+fn long_double_text(text: &[u8]) -> Option<CString> {
+    match text.first() {
+        Some(&first) if !is_space(first) && text.len() < LONG_DOUBLE_TEXT_LEN_MAX => {
+            CString::new(text).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Whether INCRBYFLOAT takes `text` as a number: `strtold` reads all of it, without leading blanks,
+/// overflow or underflow to zero; `inf` is a number, `nan` is not.
+pub fn long_double_valid(text: &[u8]) -> bool {
+    // SAFETY: `text` is NUL-terminated and its length excludes the NUL; the callee only reads it.
+    long_double_text(text).is_some_and(|text| unsafe {
+        sidering_long_double_valid(text.as_ptr(), text.as_bytes().len()) != 0
+    })
+}
+
+/// The sum of two numbers in C's `long double`, as INCRBYFLOAT prints it: up to 17 digits behind the
+/// point, no trailing zeros, never an exponent.
+pub fn long_double_add(a: &[u8], b: &[u8]) -> Result<String, LongDoubleError> {
+    let a = long_double_text(a).ok_or(LongDoubleError::NotANumber)?;
+    let b = long_double_text(b).ok_or(LongDoubleError::NotANumber)?;
+    let mut out = vec![0u8; LONG_DOUBLE_TEXT_LEN_MAX];
+    // SAFETY: both texts are NUL-terminated and outlive the call, which reads only them; it writes
+    // at most `out.len()` bytes to `out`.
+    let len = unsafe {
+        let (a, a_len, b, b_len) = (a.as_ptr(), a.as_bytes().len(), b.as_ptr(), b.as_bytes().len());
+        sidering_long_double_add(a, a_len, b, b_len, out.as_mut_ptr().cast(), out.len())
+    };
+    match len {
+        -1 => Err(LongDoubleError::NotANumber),
+        len => {
+            out.truncate(usize::try_from(len).map_err(|_| LongDoubleError::NotFinite)?);
+            String::from_utf8(out).map_err(|_| LongDoubleError::NotFinite)
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Both drivers against the same checks.

@@ -1,0 +1,346 @@
+//! Every text a client can be refused with, as Redis 7.2 words it.
+//!
+//! A text starts with its code (`ERR`, `WRONGTYPE`, ...), without the `-` that the encoder writes.
+//! Texts with a part that varies have a function; those that quote what a client sent do so as bytes,
+//! up to the first NUL and in Redis's lengths.
+//!
+//! Invariant: texts only; nothing here decides when one is due.
+
+use crate::base::text::until_nul;
+use std::borrow::Cow;
+use std::fmt;
+use std::io::Write;
+
+/// A command's refusal: nothing was changed, this is its reply.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reject(Cow<'static, [u8]>);
+
+/// What a command handler returns: it replied, or it refused.
+pub type Outcome = Result<(), Reject>;
+
+impl Reject {
+    /// The text of the error reply, with its code.
+    pub fn text(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&'static str> for Reject {
+    fn from(text: &'static str) -> Reject {
+        Reject(Cow::Borrowed(text.as_bytes()))
+    }
+}
+
+impl From<String> for Reject {
+    fn from(text: String) -> Reject {
+        Reject(Cow::Owned(text.into_bytes()))
+    }
+}
+
+impl From<Vec<u8>> for Reject {
+    fn from(text: Vec<u8>) -> Reject {
+        Reject(Cow::Owned(text))
+    }
+}
+
+impl AsRef<[u8]> for Reject {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Reject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reject({:?})", String::from_utf8_lossy(&self.0))
+    }
+}
+
+/// Declares texts: `NAME = "text";`, each documented by its text.
+macro_rules! texts {
+    ($($name:ident = $text:literal;)+) => {
+        $(#[doc = concat!("`", $text, "`")] pub const $name: &str = $text;)+
+    };
+}
+
+// Of any command.
+texts! {
+    GENERIC = "ERR";
+    SYNTAX = "ERR syntax error";
+    WRONG_TYPE = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    NO_SUCH_KEY = "ERR no such key";
+    SAME_OBJECT = "ERR source and destination objects are the same";
+    INDEX_OUT_OF_RANGE = "ERR index out of range";
+    OUT_OF_RANGE = "ERR value is out of range";
+    NOT_POSITIVE = "ERR value is out of range, must be positive";
+    NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+    NOT_A_FLOAT = "ERR value is not a valid float";
+    DB_INDEX_OUT_OF_RANGE = "ERR DB index is out of range";
+    INVALID_DB_INDEX = "ERR invalid DB index";
+    INVALID_CURSOR = "ERR invalid cursor";
+}
+
+// Of strings.
+texts! {
+    STRING_TOO_LONG = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+    OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
+    OVERFLOW = "ERR increment or decrement would overflow";
+    DECREMENT_OVERFLOW = "ERR decrement would overflow";
+    NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
+    LCS_TOO_LONG = "ERR String too long for LCS";
+    LCS_OUT_OF_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
+    LCS_ALLOCATION = "ERR Insufficient memory, failed allocating transient memory for LCS";
+    LCS_WRONG_TYPE = "ERR The specified keys must contain string values";
+    LCS_LEN_AND_IDX = "ERR If you want both the length and indexes, please just use IDX.";
+}
+
+// Of bitmaps.
+texts! {
+    BIT_OFFSET = "ERR bit offset is not an integer or out of range";
+    BIT_VALUE = "ERR bit is not an integer or out of range";
+    BIT_ARGUMENT = "ERR The bit argument must be 1 or 0.";
+    BITOP_NOT = "ERR BITOP NOT must be called with a single source key.";
+    BITFIELD_TYPE = "ERR Invalid bitfield type. Use something like i16 u8. Note that u64 is not supported but i64 is.";
+    BITFIELD_OVERFLOW = "ERR Invalid OVERFLOW type specified";
+    BITFIELD_RO = "ERR BITFIELD_RO only supports the GET subcommand";
+}
+
+// Of keys and expiry.
+texts! {
+    EXPIRE_NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
+    EXPIRE_GT_AND_LT = "ERR GT and LT options at the same time are not compatible";
+    SELECT_IN_CLUSTER = "ERR SELECT is not allowed in cluster mode";
+    UNKNOWN_TYPE_OBJECT = "ERR unknown type object";
+    INVALID_FIRST_DB = "ERR invalid first DB index";
+    INVALID_SECOND_DB = "ERR invalid second DB index";
+    OBJECT_FREQ = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+    OBJECT_IDLETIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+}
+
+// Of transactions.
+texts! {
+    NESTED_MULTI = "ERR MULTI calls can not be nested";
+    DISCARD_WITHOUT_MULTI = "ERR DISCARD without MULTI";
+    EXEC_WITHOUT_MULTI = "ERR EXEC without MULTI";
+    WATCH_INSIDE_MULTI = "ERR WATCH inside MULTI is not allowed";
+    EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
+    NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
+}
+
+// Of the gates in front of every command.
+texts! {
+    NO_AUTH = "NOAUTH Authentication required.";
+    WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
+    AUTH_WITHOUT_PASSWORD = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    NO_PROTO = "NOPROTO unsupported protocol version";
+    HELLO_NO_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
+    HELLO_PROTOCOL = "ERR Protocol version is not an integer or out of range";
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    LOADING = "LOADING Redis is loading the dataset in memory";
+    BUSY_SCRIPT = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+    READ_ONLY = "READONLY You can't write against a read only replica.";
+    MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
+    MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
+    BUSY_KEY = "BUSYKEY Target key name already exists.";
+    MAX_CLIENTS = "ERR max number of clients reached";
+    CLUSTER_DISABLED = "ERR This instance has cluster support disabled";
+    PROTECTED_MODE = "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. In this mode connections are only accepted from the loopback interface. If you want to connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. 4) Set up an authentication password for the default user. NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
+}
+
+// Of connections.
+texts! {
+    NO_SUCH_CLIENT = "ERR No such client";
+    CLIENT_ID_INVALID = "ERR Invalid client ID";
+    CLIENT_ID_NOT_POSITIVE = "ERR client-id should be greater than 0";
+    CLIENT_NAME_INVALID = "ERR Client names cannot contain spaces, newlines or special characters.";
+    RESET_NOT_NORMAL = "ERR can only reset normal client connections";
+    TIMEOUT_NEGATIVE = "ERR timeout is negative";
+    TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
+    TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
+    TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+}
+
+// Of administration.
+texts! {
+    INVALID_COMMAND = "ERR Invalid command specified";
+    NO_KEY_ARGUMENTS = "ERR The command has no key arguments";
+    INVALID_ARGUMENT_COUNT = "ERR Invalid number of arguments specified for command";
+    INVALID_ARGUMENTS = "ERR Invalid arguments specified for command";
+    NO_CONFIG_FILE = "ERR The server is running without a config file";
+    NO_SHUTDOWN = "ERR No shutdown in progress.";
+    SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
+    DEBUG_NOT_SDS = "ERR Not an sds encoded string.";
+    DEBUG_NOT_LISTPACK = "ERR Not a listpack encoded object.";
+    DEBUG_NOT_QUICKLIST = "ERR Not a quicklist encoded object.";
+    DEBUG_OUT_OF_RANGE_DB = "ERR Out of range database";
+    DEBUG_NOT_HASHED = "ERR The value stored at the specified key is not represented using an hash table";
+    DEBUG_PROTOCOL = "ERR Wrong protocol type name. Please use one of the following: string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
+    DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
+}
+
+// Of malformed requests; the connection closes behind them.
+texts! {
+    INVALID_MULTIBULK_LENGTH = "ERR Protocol error: invalid multibulk length";
+    INVALID_BULK_LENGTH = "ERR Protocol error: invalid bulk length";
+    TOO_BIG_MULTIBULK_COUNT = "ERR Protocol error: too big mbulk count string";
+    TOO_BIG_BULK_COUNT = "ERR Protocol error: too big bulk count string";
+    TOO_BIG_INLINE = "ERR Protocol error: too big inline request";
+    UNBALANCED_QUOTES = "ERR Protocol error: unbalanced quotes in request";
+    UNAUTHENTICATED_MULTIBULK = "ERR Protocol error: unauthenticated multibulk length";
+    UNAUTHENTICATED_BULK = "ERR Protocol error: unauthenticated bulk length";
+    INVALID_CRLF = "ERR Protocol error: invalid CRLF in request";
+}
+
+/// Bytes of a client's text that an error quotes at most.
+const QUOTED_LEN_MAX: usize = 128;
+
+fn quoted(text: &[u8]) -> &[u8] {
+    let text = until_nul(text);
+    &text[..text.len().min(QUOTED_LEN_MAX)]
+}
+
+/// `ERR Protocol error: expected '$', got 'X'`. A NUL hides the closing quote, as in Redis.
+pub fn expected_dollar(got: u8) -> Vec<u8> {
+    let mut text = b"ERR Protocol error: expected '$', got '".to_vec();
+    if got != 0 {
+        text.extend_from_slice(&[got, b'\'']);
+    }
+    text
+}
+
+/// `ERR unknown command 'FOO', with args beginning with: 'a' 'b' `. The first 128 bytes or so of the
+/// arguments are shown.
+pub fn unknown_command<'a>(name: &[u8], args: impl IntoIterator<Item = &'a [u8]>) -> Reject {
+    let mut text = b"ERR unknown command '".to_vec();
+    text.extend_from_slice(quoted(name));
+    text.extend_from_slice(b"', with args beginning with: ");
+    let start = text.len();
+    for arg in args {
+        let shown = text.len() - start;
+        if shown >= QUOTED_LEN_MAX {
+            break;
+        }
+        let arg = until_nul(arg);
+        text.push(b'\'');
+        text.extend_from_slice(&arg[..arg.len().min(QUOTED_LEN_MAX - shown)]);
+        text.extend_from_slice(b"' ");
+    }
+    text.into()
+}
+
+/// `ERR unknown subcommand 'foo'. Try CONFIG HELP.`
+pub fn unknown_subcommand(command: &[u8], subcommand: &[u8]) -> Reject {
+    let mut text = b"ERR unknown subcommand '".to_vec();
+    text.extend_from_slice(quoted(subcommand));
+    text.extend_from_slice(b"'. Try ");
+    push_help(command, &mut text);
+    text.into()
+}
+
+/// `ERR unknown subcommand or wrong number of arguments for 'foo'. Try DEBUG HELP.`
+pub fn subcommand_syntax(command: &[u8], subcommand: &[u8]) -> Reject {
+    let mut text = b"ERR unknown subcommand or wrong number of arguments for '".to_vec();
+    text.extend_from_slice(quoted(subcommand));
+    text.extend_from_slice(b"'. Try ");
+    push_help(command, &mut text);
+    text.into()
+}
+
+fn push_help(command: &[u8], text: &mut Vec<u8>) {
+    text.extend(until_nul(command).iter().map(u8::to_ascii_uppercase));
+    text.extend_from_slice(b" HELP.");
+}
+
+/// `ERR wrong number of arguments for 'get' command`; subcommands are named `config|get`.
+pub fn wrong_arity(full_name: &str) -> Reject {
+    format!("ERR wrong number of arguments for '{full_name}' command").into()
+}
+
+/// `ERR invalid expire time in 'set' command`
+pub fn invalid_expire(full_name: &str) -> Reject {
+    format!("ERR invalid expire time in '{full_name}' command").into()
+}
+
+/// `ERR Unsupported option XYZ` (EXPIRE)
+pub fn unsupported_option(option: &[u8]) -> Reject {
+    with_tail("ERR Unsupported option ", option, "")
+}
+
+/// `ERR unknown type name 'x'` (SCAN)
+pub fn unknown_type_name(name: &[u8]) -> Reject {
+    with_tail("ERR unknown type name '", name, "'")
+}
+
+/// `ERR value is out of range, value must between 0 and 9`
+pub fn out_of_range_between(min: i64, max: i64) -> Reject {
+    format!("ERR value is out of range, value must between {min} and {max}").into()
+}
+
+/// `ERR Unknown option or number of arguments for CONFIG SET - 'x'`
+pub fn config_unknown(parameter: &[u8]) -> Reject {
+    with_tail("ERR Unknown option or number of arguments for CONFIG SET - '", parameter, "'")
+}
+
+/// `ERR CONFIG SET failed (possibly related to argument 'x') - reason`
+pub fn config_failed(parameter: &[u8], reason: &str) -> Reject {
+    let mut text = b"ERR CONFIG SET failed (possibly related to argument '".to_vec();
+    text.extend_from_slice(until_nul(parameter));
+    match reason {
+        "" => text.extend_from_slice(b"')"),
+        reason => write!(text, "') - {reason}").expect("a vector takes all bytes"),
+    }
+    text.into()
+}
+
+/// `ERR Rewriting config file: reason`
+pub fn config_rewrite(reason: &str) -> Reject {
+    format!("ERR Rewriting config file: {reason}").into()
+}
+
+/// `EXECABORT Transaction discarded because of: reason`, where the reason is another error's text
+/// without its code if that is `ERR`.
+pub fn exec_abort(reason: &[u8]) -> Reject {
+    let reason = reason.strip_prefix(b"ERR ").unwrap_or(reason);
+    with_tail("EXECABORT Transaction discarded because of: ", reason, "")
+}
+
+/// `ERR Unrecognized option 'x'` (CLIENT SETINFO)
+pub fn unrecognized_option(option: &[u8]) -> Reject {
+    with_tail("ERR Unrecognized option '", option, "'")
+}
+
+/// `ERR LIB-NAME cannot contain spaces, newlines or special characters.` (CLIENT SETINFO)
+pub fn setinfo_invalid(attribute: &[u8]) -> Reject {
+    with_tail("ERR ", attribute, " cannot contain spaces, newlines or special characters.")
+}
+
+/// `ERR Unknown client type 'x'`
+pub fn unknown_client_type(name: &[u8]) -> Reject {
+    with_tail("ERR Unknown client type '", name, "'")
+}
+
+/// `ERR No such user 'x'`
+pub fn no_such_user(name: &[u8]) -> Reject {
+    with_tail("ERR No such user '", name, "'")
+}
+
+/// `ERR Syntax error in HELLO option 'x'`
+pub fn hello_option(option: &[u8]) -> Reject {
+    with_tail("ERR Syntax error in HELLO option '", option, "'")
+}
+
+/// `ERR DEBUG command not allowed. ...`, for commands that a setting must enable first.
+pub fn protected_command(command: &str, setting: &str) -> Reject {
+    format!(
+        "ERR {command} command not allowed. If the {setting} option is set to \"local\", you can \
+         run it from a local connection, otherwise you need to set this option in the \
+         configuration file, and then restart the server."
+    )
+    .into()
+}
+
+fn with_tail(head: &str, quoted: &[u8], tail: &str) -> Reject {
+    [head.as_bytes(), until_nul(quoted), tail.as_bytes()].concat().into()
+}

@@ -1,0 +1,405 @@
+//! The request parser: finds a command's arguments in the bytes received so far, in place.
+//!
+//! A request that is all there, which is nearly every one, is read by [`quick`] in one pass over its
+//! headers. Where that stops - for want of bytes, or at anything unusual - [`resume`] takes over and
+//! remembers in [`Progress`] how far it came, so that bytes arriving one by one cost no more than
+//! bytes arriving together. Only `resume` judges errors.
+//!
+//! Replies to malformed requests are Redis 7.2's, with one exception: Redis steps over the two bytes
+//! behind an argument or a length without looking at them, so a client that miscounts has the rest of
+//! its data run as commands. Here, as in Valkey since 9.0.5, they must be CR LF.
+//!
+//! Like there, a NUL hides the rest of its line: such a line only ends when it is too long.
+//!
+//! Invariant: allocates by what arrived, never by what a client announced; the result does not depend
+//! on how the bytes were cut into chunks; no input makes it panic.
+
+use super::errors;
+use super::limits::Limits;
+use crate::base::{num::parse_i64, text};
+use std::borrow::Cow;
+
+/// An argument of a request: a byte range relative to the start of the chunk handed to [`parse`],
+/// or, for inline requests, of [`Progress::inline_args`].
+///
+/// 32 bits do: a request as a whole stays below 4 GiB, because arguments that would take it beyond
+/// are refused as [`ProtocolError::InvalidBulkLength`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Length in bytes.
+    pub len: u32,
+}
+
+impl Span {
+    /// The argument's bytes, given the chunk that was parsed.
+    #[inline]
+    pub fn of(self, chunk: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        &chunk[start..start + self.len as usize]
+    }
+}
+
+/// What a call to [`parse`] found at the chunk's start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A whole command: its arguments, one or more, were appended to the spans.
+    Command {
+        /// Bytes of the chunk that belong to it.
+        consumed: usize,
+    },
+    /// A whole command on one line, typed by hand: its arguments had to be unquoted, so the spans
+    /// appended refer to [`Progress::inline_args`] instead of the chunk.
+    Inline {
+        /// Bytes of the chunk that belong to it.
+        consumed: usize,
+    },
+    /// Nothing to do: an empty line, `*0` or `*-1`.
+    Empty {
+        /// Bytes of the chunk to skip.
+        consumed: usize,
+    },
+    /// More bytes are needed. The caller keeps those of this command and presents them again, with
+    /// more behind them and the same [`Progress`].
+    Incomplete {
+        /// At least so many bytes (>= 1) are missing: for a long argument, all of it that is still
+        /// to come. A client's claim, so memory for it should grow with what arrives.
+        missing: usize,
+    },
+    /// The request is malformed: reply with the error, then close.
+    Broken(ProtocolError),
+}
+
+/// Why a request cannot be understood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProtocolError {
+    /// The number of arguments is no number or too big.
+    InvalidMultibulkLength,
+    /// An argument's length is no number, negative, or above `proto-max-bulk-len`.
+    InvalidBulkLength,
+    /// An argument starts with this byte.
+    ExpectedDollar(u8),
+    /// The line with the number of arguments does not end.
+    TooBigMultibulkCount,
+    /// The line with an argument's length does not end.
+    TooBigBulkCount,
+    /// An inline request does not end.
+    TooBigInline,
+    /// The quotes of an inline request do not pair up.
+    UnbalancedQuotes,
+    /// Too many arguments for a client that has not authenticated.
+    UnauthenticatedMultibulkLength,
+    /// Too long an argument for a client that has not authenticated.
+    UnauthenticatedBulkLength,
+    /// A length or an argument is not followed by CR LF.
+    InvalidCrlf,
+}
+
+impl ProtocolError {
+    /// The text of the error reply, with its code: `ERR Protocol error: ...`.
+    pub fn text(self) -> Cow<'static, [u8]> {
+        let text = match self {
+            ProtocolError::InvalidMultibulkLength => errors::INVALID_MULTIBULK_LENGTH,
+            ProtocolError::InvalidBulkLength => errors::INVALID_BULK_LENGTH,
+            ProtocolError::ExpectedDollar(got) => return Cow::Owned(errors::expected_dollar(got)),
+            ProtocolError::TooBigMultibulkCount => errors::TOO_BIG_MULTIBULK_COUNT,
+            ProtocolError::TooBigBulkCount => errors::TOO_BIG_BULK_COUNT,
+            ProtocolError::TooBigInline => errors::TOO_BIG_INLINE,
+            ProtocolError::UnbalancedQuotes => errors::UNBALANCED_QUOTES,
+            ProtocolError::UnauthenticatedMultibulkLength => errors::UNAUTHENTICATED_MULTIBULK,
+            ProtocolError::UnauthenticatedBulkLength => errors::UNAUTHENTICATED_BULK,
+            ProtocolError::InvalidCrlf => errors::INVALID_CRLF,
+        };
+        Cow::Borrowed(text.as_bytes())
+    }
+}
+
+/// How far the parsing of a command came whose bytes have not all arrived.
+///
+/// `Progress::default()` stands at a command's first byte; so does every progress after [`parse`]
+/// returned anything but [`Step::Incomplete`]. Offsets are relative to the command's first byte,
+/// which the caller keeps as the first byte of the chunk.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Where the next header or argument starts.
+    at: usize,
+    /// The line at `at` has no end before this offset.
+    searched: usize,
+    /// Arguments still to come; 0 until the first header is read.
+    args_left: u32,
+    /// Length of the argument at `at`, once its header is read.
+    bulk_len: Option<u32>,
+    /// The arguments found so far.
+    spans: Vec<Span>,
+    /// Unquoted arguments of the last inline request.
+    inline: Vec<u8>,
+}
+
+impl Progress {
+    /// The bytes that the spans of the last [`Step::Inline`] refer to, valid until the next
+    /// [`parse`].
+    pub fn inline_args(&self) -> &[u8] {
+        &self.inline
+    }
+
+    /// Whether no byte of a command has been seen.
+    pub fn is_fresh(&self) -> bool {
+        self.at == 0 && self.searched == 0
+    }
+
+    /// Back to a command's first byte. Keeps the buffers.
+    fn restart(&mut self) {
+        (self.at, self.searched, self.args_left, self.bulk_len) = (0, 0, 0, None);
+        self.spans.clear();
+    }
+}
+
+/// Reads one request at the start of `chunk`.
+///
+/// `spans` only grows, and only with [`Step::Command`] and [`Step::Inline`], so that the arguments of
+/// a pipeline can be collected in one vector.
+#[inline]
+pub fn parse(
+    chunk: &[u8],
+    progress: &mut Progress,
+    spans: &mut Vec<Span>,
+    limits: &Limits,
+) -> Step {
+    if progress.is_fresh() {
+        let first_span = spans.len();
+        match quick(chunk, spans, limits) {
+            Ok(consumed) => return Step::Command { consumed },
+            Err(stop) => {
+                (progress.at, progress.args_left) = (stop.at, stop.args_left);
+                progress.spans.extend(spans.drain(first_span..));
+            }
+        }
+    }
+    let step = resume(chunk, progress, spans, limits);
+    if !matches!(step, Step::Incomplete { .. }) {
+        progress.restart();
+    }
+    step
+}
+
+/// Where the quick path stopped: at a header, with so many arguments to come.
+struct Stop {
+    at: usize,
+    args_left: u32,
+}
+
+/// Reads a request as long as it is complete and plain.
+#[inline]
+fn quick(chunk: &[u8], spans: &mut Vec<Span>, limits: &Limits) -> Result<usize, Stop> {
+    let Some((args, mut at)) = quick_header(chunk, 0, b'*') else {
+        return Err(Stop { at: 0, args_left: 0 });
+    };
+    if args == 0 || args > limits.args_allowed() {
+        return Err(Stop { at: 0, args_left: 0 });
+    }
+    let bulk_len_allowed = limits.bulk_len_allowed();
+    for done in 0..args {
+        let stop = Stop { at, args_left: args - done };
+        let Some((len, start)) = quick_header(chunk, at, b'$') else { return Err(stop) };
+        let end = start + len as usize;
+        let terminated = matches!(chunk.get(end..end + 2), Some([b'\r', b'\n']));
+        if !terminated || u64::from(len) > bulk_len_allowed {
+            return Err(stop);
+        }
+        let Ok(start) = u32::try_from(start) else { return Err(stop) };
+        spans.push(Span { start, len });
+        at = end + 2;
+    }
+    Ok(at)
+}
+
+/// Reads `*12\r\n`: the number, and where the line ends. `None` means "look more closely".
+#[inline(always)]
+fn quick_header(chunk: &[u8], at: usize, kind: u8) -> Option<(u32, usize)> {
+    /// Longer numbers are left to the slow path, so that none overflows here.
+    const DIGITS_MAX: usize = 8;
+    let line = chunk.get(at..)?;
+    let (&[first, digit], rest) = line.split_first_chunk::<2>()?;
+    let mut value = u32::from(digit.wrapping_sub(b'0'));
+    if first != kind || value > 9 {
+        return None;
+    }
+    let mut digits = 1;
+    loop {
+        match rest.get(digits - 1)? {
+            b'\r' => break,
+            &byte => {
+                let digit = u32::from(byte.wrapping_sub(b'0'));
+                if digit > 9 || value == 0 || digits == DIGITS_MAX {
+                    return None;
+                }
+                value = value * 10 + digit;
+                digits += 1;
+            }
+        }
+    }
+    (*rest.get(digits)? == b'\n').then_some((value, at + digits + 3))
+}
+
+/// Reads on from where `progress` stands.
+#[cold]
+fn resume(chunk: &[u8], progress: &mut Progress, spans: &mut Vec<Span>, limits: &Limits) -> Step {
+    match chunk.first() {
+        None => return Step::Incomplete { missing: 1 },
+        Some(b'*') => {}
+        Some(_) => return resume_inline(chunk, progress, spans, limits),
+    }
+    match resume_multibulk(chunk, progress, limits) {
+        Ok(()) if progress.spans.is_empty() => Step::Empty { consumed: progress.at },
+        Ok(()) => {
+            spans.append(&mut progress.spans);
+            Step::Command { consumed: progress.at }
+        }
+        Err(step) => step,
+    }
+}
+
+/// Reads headers and arguments up to the end of the request, which `progress.at` then is.
+fn resume_multibulk(chunk: &[u8], progress: &mut Progress, limits: &Limits) -> Result<(), Step> {
+    if progress.args_left == 0 {
+        let line = take_line(chunk, progress, limits, ProtocolError::TooBigMultibulkCount)?;
+        progress.args_left = args_count(line, limits).map_err(Step::Broken)?;
+    }
+    while progress.args_left > 0 {
+        let len = match progress.bulk_len {
+            Some(len) => len,
+            None => {
+                let start = progress.at;
+                let line = take_line(chunk, progress, limits, ProtocolError::TooBigBulkCount)?;
+                let len = bulk_len(line, limits).map_err(Step::Broken)?;
+                check_request_len(start, len)?;
+                *progress.bulk_len.insert(len)
+            }
+        };
+        take_bulk(chunk, progress, len)?;
+    }
+    Ok(())
+}
+
+/// A request must stay within 32-bit offsets, whatever its arguments add up to.
+fn check_request_len(at: usize, bulk_len: u32) -> Result<(), Step> {
+    const MARGIN: usize = 1 << 10; // the header, which is still to be stepped over, and the CR LF
+    match u32::try_from(at.saturating_add(bulk_len as usize + MARGIN)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Step::Broken(ProtocolError::InvalidBulkLength)),
+    }
+}
+
+/// Steps over the argument at `progress.at`.
+fn take_bulk(chunk: &[u8], progress: &mut Progress, len: u32) -> Result<(), Step> {
+    let end = progress.at + len as usize;
+    let Some(tail) = chunk.get(end..end + 2) else {
+        return Err(Step::Incomplete { missing: end + 2 - chunk.len() });
+    };
+    if tail != b"\r\n" {
+        return Err(Step::Broken(ProtocolError::InvalidCrlf));
+    }
+    progress.spans.push(Span { start: progress.at as u32, len });
+    progress.at = end + 2;
+    progress.searched = progress.at;
+    progress.bulk_len = None;
+    progress.args_left -= 1;
+    Ok(())
+}
+
+/// Takes the line at `progress.at`, without its CR LF.
+fn take_line<'a>(
+    chunk: &'a [u8],
+    progress: &mut Progress,
+    limits: &Limits,
+    too_long: ProtocolError,
+) -> Result<&'a [u8], Step> {
+    let start = progress.at;
+    let end = find_line_end(chunk, progress, limits, b'\r', too_long)?;
+    match chunk.get(end + 1) {
+        None => Err(Step::Incomplete { missing: 1 }),
+        Some(b'\n') => {
+            progress.at = end + 2;
+            progress.searched = progress.at;
+            Ok(&chunk[start..end])
+        }
+        Some(_) => Err(Step::Broken(ProtocolError::InvalidCrlf)),
+    }
+}
+
+/// Finds the `mark` that ends the line at `progress.at`. A NUL stops the search for good.
+fn find_line_end(
+    chunk: &[u8],
+    progress: &mut Progress,
+    limits: &Limits,
+    mark: u8,
+    too_long: ProtocolError,
+) -> Result<usize, Step> {
+    let len_max = limits.inline_len_max as usize;
+    let from = progress.searched.max(progress.at);
+    let unsearched = chunk.get(from..).unwrap_or_default();
+    let end = from + unsearched.iter().take_while(|&&byte| byte != mark && byte != 0).count();
+    progress.searched = end;
+    let line_len = end - progress.at;
+    match chunk.get(end) {
+        Some(&byte) if byte == mark && line_len <= len_max => Ok(end),
+        Some(0) if chunk.len() - progress.at <= len_max => Err(Step::Incomplete { missing: 1 }),
+        None if line_len <= len_max => Err(Step::Incomplete { missing: 1 }),
+        _ => Err(Step::Broken(too_long)),
+    }
+}
+
+/// The number of arguments in `*N`; 0 for a request to ignore.
+fn args_count(line: &[u8], limits: &Limits) -> Result<u32, ProtocolError> {
+    match parse_i64(&line[1..]).map(|count| u32::try_from(count.max(0))) {
+        Some(Ok(count)) if count <= limits.args_allowed() => Ok(count),
+        Some(Ok(count)) if count <= limits.args_max => {
+            Err(ProtocolError::UnauthenticatedMultibulkLength)
+        }
+        _ => Err(ProtocolError::InvalidMultibulkLength),
+    }
+}
+
+/// The length of an argument in `$N`.
+fn bulk_len(line: &[u8], limits: &Limits) -> Result<u32, ProtocolError> {
+    let digits = match line {
+        [b'$', digits @ ..] => digits,
+        [other, ..] => return Err(ProtocolError::ExpectedDollar(*other)),
+        [] => return Err(ProtocolError::ExpectedDollar(b'\r')),
+    };
+    match parse_i64(digits).map(u64::try_from) {
+        Some(Ok(len)) if len > limits.bulk_len_max => Err(ProtocolError::InvalidBulkLength),
+        Some(Ok(len)) if len > limits.bulk_len_allowed() => {
+            Err(ProtocolError::UnauthenticatedBulkLength)
+        }
+        Some(Ok(len)) => u32::try_from(len).map_err(|_| ProtocolError::InvalidBulkLength),
+        _ => Err(ProtocolError::InvalidBulkLength),
+    }
+}
+
+/// Reads a request of one line, ended by LF or CR LF.
+fn resume_inline(
+    chunk: &[u8],
+    progress: &mut Progress,
+    spans: &mut Vec<Span>,
+    limits: &Limits,
+) -> Step {
+    let end = match find_line_end(chunk, progress, limits, b'\n', ProtocolError::TooBigInline) {
+        Ok(end) => end,
+        Err(step) => return step,
+    };
+    let line = chunk[..end].strip_suffix(b"\r").unwrap_or(&chunk[..end]);
+    progress.inline.clear();
+    let split = text::split_args_into(line, &mut progress.inline, |start, arg| {
+        progress.spans.push(Span { start: start as u32, len: arg.len() as u32 });
+    });
+    match split {
+        Err(text::Unbalanced) => Step::Broken(ProtocolError::UnbalancedQuotes),
+        Ok(()) if progress.spans.is_empty() => Step::Empty { consumed: end + 1 },
+        Ok(()) => {
+            spans.append(&mut progress.spans);
+            Step::Inline { consumed: end + 1 }
+        }
+    }
+}

@@ -1,0 +1,288 @@
+//! The reply encoder: the only writer of protocol bytes.
+//!
+//! Every form is the one Redis 7.2 sends in that protocol version, byte for byte.
+//!
+//! Invariant: appends to the buffer it was given and to nothing else; never allocates but through
+//! that buffer's growth; an error or status line never carries CR, LF or NUL, whoever wrote its text.
+
+use crate::base::num;
+
+/// The protocol version a client speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Version 2, where every connection starts.
+    #[default]
+    Resp2,
+    /// Version 3, chosen with HELLO 3.
+    Resp3,
+}
+
+/// Appends replies to a client's output buffer.
+pub struct Reply<'a> {
+    /// Where the bytes go.
+    pub out: &'a mut Vec<u8>,
+    /// The forms to use.
+    pub protocol: Protocol,
+}
+
+/// Where the header of an aggregate goes whose length is known later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an aggregate that is not closed has no header"]
+pub struct Deferred(usize);
+
+impl Reply<'_> {
+    /// `+OK`
+    #[inline]
+    pub fn ok(&mut self) {
+        self.out.extend_from_slice(b"+OK\r\n");
+    }
+
+    /// `+QUEUED`
+    #[inline]
+    pub fn queued(&mut self) {
+        self.out.extend_from_slice(b"+QUEUED\r\n");
+    }
+
+    /// `+PONG`
+    #[inline]
+    pub fn pong(&mut self) {
+        self.out.extend_from_slice(b"+PONG\r\n");
+    }
+
+    /// A status line.
+    pub fn simple(&mut self, text: &str) {
+        self.simple_bytes(text.as_bytes());
+    }
+
+    /// A status line of bytes; CR, LF and NUL become blanks.
+    pub fn simple_bytes(&mut self, text: &[u8]) {
+        self.out.push(b'+');
+        self.line(text);
+    }
+
+    /// An error line. The text starts with its code: `ERR syntax error`, `WRONGTYPE ...`. Line ends
+    /// around it are dropped; CR, LF and NUL within become blanks.
+    pub fn error(&mut self, text: impl AsRef<[u8]>) {
+        let mut text = text.as_ref();
+        while let [b'\r' | b'\n', rest @ ..] | [rest @ .., b'\r' | b'\n'] = text {
+            text = rest;
+        }
+        self.out.push(b'-');
+        self.line(text);
+    }
+
+    fn line(&mut self, text: &[u8]) {
+        self.out.reserve(text.len() + 2);
+        self.out.extend(text.iter().map(|&byte| match byte {
+            b'\r' | b'\n' | 0 => b' ',
+            other => other,
+        }));
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn integer(&mut self, value: i64) {
+        match u8::try_from(value) {
+            Ok(digit) if digit < 10 => {
+                self.out.extend_from_slice(&[b':', b'0' + digit, b'\r', b'\n']);
+            }
+            _ => {
+                self.out.push(b':');
+                self.out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// A string of bytes.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        const FRAME_LEN_MAX: usize = 32;
+        self.out.reserve(bytes.len() + FRAME_LEN_MAX);
+        self.header(b'$', bytes.len());
+        self.out.extend_from_slice(bytes);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer as a string.
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        self.by_protocol(b"$-1\r\n", b"_\r\n");
+    }
+
+    /// No array; version 3 has one null for everything.
+    pub fn null_array(&mut self) {
+        self.by_protocol(b"*-1\r\n", b"_\r\n");
+    }
+
+    /// The empty string.
+    pub fn empty_bulk(&mut self) {
+        self.out.extend_from_slice(b"$0\r\n\r\n");
+    }
+
+    /// The empty array.
+    pub fn empty_array(&mut self) {
+        self.out.extend_from_slice(b"*0\r\n");
+    }
+
+    /// Opens an array of `len` replies.
+    #[inline]
+    pub fn array(&mut self, len: usize) {
+        self.header(b'*', len);
+    }
+
+    /// Opens a map of `pairs` keys and values, in version 2 an array of twice as many replies.
+    pub fn map(&mut self, pairs: usize) {
+        let (kind, len) = self.map_header(pairs);
+        self.header(kind, len);
+    }
+
+    /// Opens a set of `len` replies, in version 2 an array.
+    pub fn set(&mut self, len: usize) {
+        let kind = self.set_header();
+        self.header(kind, len);
+    }
+
+    /// Opens an out-of-band message of `len` replies, in version 2 an array.
+    pub fn push(&mut self, len: usize) {
+        let kind = match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => b'>',
+        };
+        self.header(kind, len);
+    }
+
+    /// Opens an attribute of `pairs` keys and values in front of a reply. Version 2 has none.
+    ///
+    /// # Panics
+    /// In version 2.
+    pub fn attribute(&mut self, pairs: usize) {
+        assert!(self.protocol == Protocol::Resp3, "attributes need RESP3");
+        self.header(b'|', pairs);
+    }
+
+    /// A double, in version 2 a string. See [`num::format_f64`].
+    pub fn double(&mut self, value: f64) {
+        self.number(b',', num::format_f64(value).as_bytes());
+    }
+
+    /// A number that is text already, such as a long double: in version 3 a double.
+    pub fn double_text(&mut self, text: &str) {
+        self.number(b',', text.as_bytes());
+    }
+
+    /// An integer of any size, in version 2 a string.
+    pub fn big_number(&mut self, digits: &str) {
+        self.number(b'(', digits.as_bytes());
+    }
+
+    fn number(&mut self, kind: u8, text: &[u8]) {
+        match self.protocol {
+            Protocol::Resp2 => self.bulk(text),
+            Protocol::Resp3 => {
+                self.out.push(kind);
+                self.out.extend_from_slice(text);
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+
+    /// A truth value, in version 2 the integer 1 or 0.
+    pub fn boolean(&mut self, value: bool) {
+        match value {
+            true => self.by_protocol(b":1\r\n", b"#t\r\n"),
+            false => self.by_protocol(b":0\r\n", b"#f\r\n"),
+        }
+    }
+
+    /// Text with a format of three letters (`txt`, `mkd`), in version 2 a plain string. A shorter
+    /// format is filled up with blanks, a longer one is cut.
+    pub fn verbatim(&mut self, format: &str, text: &[u8]) {
+        if self.protocol == Protocol::Resp2 {
+            return self.bulk(text);
+        }
+        self.header(b'=', text.len() + 4);
+        let letters = format.bytes().chain(std::iter::repeat(b' ')).take(3);
+        self.out.extend(letters);
+        self.out.push(b':');
+        self.out.extend_from_slice(text);
+        self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// Marks the place of an aggregate whose length is not known yet; to be closed once.
+    pub fn deferred(&mut self) -> Deferred {
+        Deferred(self.out.len())
+    }
+
+    /// Makes what was written since [`deferred`](Reply::deferred) an array of `len` replies.
+    pub fn close_array(&mut self, at: Deferred, len: usize) {
+        self.close(at, b'*', len);
+    }
+
+    /// Makes what was written since [`deferred`](Reply::deferred) a map of `pairs`.
+    pub fn close_map(&mut self, at: Deferred, pairs: usize) {
+        let (kind, len) = self.map_header(pairs);
+        self.close(at, kind, len);
+    }
+
+    /// Makes what was written since [`deferred`](Reply::deferred) a set of `len` replies.
+    pub fn close_set(&mut self, at: Deferred, len: usize) {
+        let kind = self.set_header();
+        self.close(at, kind, len);
+    }
+
+    /// Writes the header behind the replies, then rotates it in front of them.
+    fn close(&mut self, at: Deferred, kind: u8, len: usize) {
+        let end = self.out.len();
+        self.header(kind, len);
+        let header_len = self.out.len() - end;
+        self.out[at.0..].rotate_right(header_len);
+    }
+
+    fn map_header(&self, pairs: usize) -> (u8, usize) {
+        match self.protocol {
+            Protocol::Resp2 => (b'*', pairs * 2),
+            Protocol::Resp3 => (b'%', pairs),
+        }
+    }
+
+    fn set_header(&self) -> u8 {
+        match self.protocol {
+            Protocol::Resp2 => b'*',
+            Protocol::Resp3 => b'~',
+        }
+    }
+
+    #[inline]
+    fn by_protocol(&mut self, resp2: &[u8], resp3: &[u8]) {
+        self.out.extend_from_slice(match self.protocol {
+            Protocol::Resp2 => resp2,
+            Protocol::Resp3 => resp3,
+        });
+    }
+
+    /// Writes a length of one or two digits, which nearly all are, in one go.
+    #[inline]
+    fn header(&mut self, kind: u8, len: usize) {
+        match u8::try_from(len) {
+            Ok(len) if len < 10 => {
+                self.out.extend_from_slice(&[kind, b'0' + len, b'\r', b'\n']);
+            }
+            Ok(len) if len < 100 => {
+                let line = [kind, b'0' + len / 10, b'0' + len % 10, b'\r', b'\n'];
+                self.out.extend_from_slice(&line);
+            }
+            _ => {
+                self.out.push(kind);
+                self.out.extend_from_slice(itoa::Buffer::new().format(len).as_bytes());
+                self.out.extend_from_slice(b"\r\n");
+            }
+        }
+    }
+}

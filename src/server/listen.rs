@@ -1,0 +1,78 @@
+//! The sockets that accept connections: TCP on every `bind` address, and the unix socket.
+
+use super::Server;
+use crate::config::Config;
+use crate::io::{Driver, ListenerId, net};
+
+/// What a listening socket was opened for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Endpoint {
+    Tcp { address: String },
+    Unix { path: String },
+}
+
+/// Opens every socket that the configuration asks for.
+///
+/// # Errors
+/// The line to log, when an address that is not optional cannot be bound.
+pub fn open_all(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId, Endpoint)>, String> {
+    let mut listeners = open_tcp(driver, config)?;
+    if let Some(path) = config.unixsocket.as_deref().filter(|path| !path.is_empty()) {
+        let socket = net::listen_unix(path, config.unixsocketperm, config.tcp_backlog)
+            .map_err(|error| format!("Failed opening Unix socket: bind: {error}"))?;
+        listeners.push((driver.listen(socket), Endpoint::Unix { path: path.into() }));
+    }
+    Ok(listeners)
+}
+
+/// Opens the TCP sockets; with `port 0` there are none.
+///
+/// # Errors
+/// As `open_all`.
+pub fn open_tcp(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId, Endpoint)>, String> {
+    let mut listeners = Vec::new();
+    if config.port == 0 {
+        return Ok(listeners);
+    }
+    for bind in &config.bind {
+        // A leading minus makes an address optional, as in the default `* -::*`.
+        let (address, optional) = match bind.strip_prefix('-') {
+            Some(address) => (address, true),
+            None => (bind.as_str(), false),
+        };
+        match net::listen_tcp(address, config.port, config.tcp_backlog) {
+            Ok(socket) => listeners.push((driver.listen(socket), Endpoint::Tcp { address: address.into() })),
+            Err(error) if optional => log::debug!("optional address {address} is not served: {error}"),
+            Err(error) => {
+                log::warn!("Warning: Could not create server TCP listening socket {address}:{}: bind: {error}", config.port);
+                for (id, _) in listeners {
+                    driver.stop_listening(id);
+                }
+                return Err(format!("Failed listening on port {} (tcp), aborting.", config.port));
+            }
+        }
+    }
+    Ok(listeners)
+}
+
+impl Server {
+    pub(super) fn is_unix(&self, listener: ListenerId) -> bool {
+        self.listeners.iter().any(|(id, endpoint)| *id == listener && matches!(endpoint, Endpoint::Unix { .. }))
+    }
+
+    /// CONFIG SET port or bind: the new sockets first, then the old ones go.
+    ///
+    /// # Errors
+    /// As `open_tcp`; the old sockets then stay.
+    pub(super) fn rebind(&mut self) -> Result<(), String> {
+        let (tcp, other): (Vec<_>, Vec<_>) =
+            self.listeners.drain(..).partition(|(_, endpoint)| matches!(endpoint, Endpoint::Tcp { .. }));
+        self.listeners = other;
+        // The old sockets close first: an address may be in both lists.
+        for (id, _) in tcp {
+            self.driver.stop_listening(id);
+        }
+        self.listeners.extend(open_tcp(&mut self.driver, &self.state.config)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! The end: by signal or SHUTDOWN.
+
+use super::Server;
+use super::listen::Endpoint;
+use crate::base::sys::Signal;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long operations in flight may take to end before their buffers are left to the kernel.
+const DRAIN: Duration = Duration::from_secs(1);
+
+impl Server {
+    /// SIGTERM or SIGINT arrived.
+    pub(super) fn signalled(&mut self) {
+        while let Ok(Some(signal)) = self.signals.next() {
+            let name = match signal {
+                Signal::Terminate => "SIGTERM",
+                Signal::Interrupt => "SIGINT",
+            };
+            log::warn!("Received {name} scheduling shutdown...");
+            log::warn!("User requested shutdown...");
+            self.exit = Some(ExitCode::SUCCESS);
+        }
+    }
+
+    /// Sends what is ready, closes everything, removes what only a running server leaves behind.
+    pub(super) fn stop(&mut self) {
+        self.send_replies();
+        if let Some(path) = self.state.config.pidfile.as_deref().filter(|path| !path.is_empty()) {
+            log::info!("Removing the pid file.");
+            let _ = std::fs::remove_file(path);
+        }
+        for (_, endpoint) in &self.listeners {
+            if let Endpoint::Unix { path } = endpoint {
+                log::info!("Removing the unix socket file.");
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        self.driver.shutdown(DRAIN);
+        log::warn!("Redis is now ready to exit, bye bye...");
+    }
+}

@@ -1,0 +1,124 @@
+//! One turn of the loop, in its fixed order.
+
+use super::Server;
+use crate::base::clock::unix_us_now;
+use crate::command::Request;
+use std::mem::take;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Expired records handled in one turn. A million keys due in the same millisecond are spread over
+/// as many turns as they need, with everyone served in between.
+const EXPIRE_RECORDS_PER_TURN: usize = 2048;
+/// Entries freed in one turn for FLUSHALL ASYNC, UNLINK and their like.
+const LAZYFREE_ENTRIES_PER_TURN: usize = 4096;
+/// How often idle clients are looked for while `timeout` is set.
+const TIMEOUT_CHECK_MS: i64 = 1000;
+
+impl Server {
+    /// Turns until the server is told to stop. Returns the status of the process.
+    pub fn run(mut self) -> ExitCode {
+        loop {
+            self.turn();
+            if let Some(status) = self.exit {
+                self.stop();
+                return status;
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        let mut completions = take(&mut self.completions);
+        self.driver.wait(self.sleep(), &mut completions);
+        self.tick();
+        for completion in completions.drain(..) {
+            self.handle(completion);
+        }
+        self.completions = completions;
+        self.execute();
+        self.release_chunks();
+        self.background();
+        self.serve_requests();
+        self.send_replies();
+    }
+
+    /// Reads the clocks once; everything in the turn happens at this time.
+    pub(super) fn tick(&mut self) {
+        let state = &mut self.state;
+        state.clock.tick();
+        state.keyspace.set_now(state.clock.unix_ms());
+        state.stats.sample_rates(state.clock.unix_ms());
+    }
+
+    /// How long nothing is due. `None` sleeps until something arrives: an idle server has no tick.
+    fn sleep(&mut self) -> Option<Duration> {
+        if self.busy || !self.state.requests.is_empty() || !self.state.writable.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let pause = (!self.state.postponed.is_empty()).then_some(self.state.pause.until_ms);
+        let timeouts = self.watches_timeouts().then_some(self.next_timeout_check_ms);
+        let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
+        let deadline_ms = [pause, timeouts, expiry].into_iter().flatten().min()?;
+        let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
+        Some(Duration::from_micros(wait_us.max(0) as u64))
+    }
+
+    /// Slices of work that nobody waits for.
+    fn background(&mut self) {
+        let state = &mut self.state;
+        // While clients are paused the data set stands still.
+        let expiring = !state.paused() && state.keyspace.expire_due(EXPIRE_RECORDS_PER_TURN);
+        let freeing = state.keyspace.lazyfree(LAZYFREE_ENTRIES_PER_TURN);
+        self.busy = expiring || freeing;
+        if !state.postponed.is_empty() && !state.paused() {
+            self.resume();
+        }
+        if self.watches_timeouts() && self.state.clock.unix_ms() >= self.next_timeout_check_ms {
+            self.close_idle();
+        }
+    }
+
+    fn watches_timeouts(&self) -> bool {
+        self.state.config.timeout > 0 && !self.state.clients.is_empty()
+    }
+
+    /// Closes clients that have been silent for longer than `timeout`.
+    fn close_idle(&mut self) {
+        let now_ms = self.state.clock.unix_ms();
+        let limit_s = i64::from(self.state.config.timeout);
+        let idle = |client: &&crate::session::Client| {
+            now_ms / 1000 - client.active_s > limit_s && !client.is_exempt_from_timeout()
+        };
+        let ids: Vec<_> = self.state.clients.iter().filter(idle).map(|client| client.key).collect();
+        for id in ids {
+            log::debug!("Closing idle client");
+            self.state.close(id);
+        }
+        self.next_timeout_check_ms = now_ms + TIMEOUT_CHECK_MS;
+    }
+
+    /// Runs what CLIENT PAUSE held back.
+    pub(super) fn resume(&mut self) {
+        for id in take(&mut self.state.postponed) {
+            if let Some(client) = self.state.clients.get_mut(id) {
+                client.flags.remove(crate::session::ClientFlags::POSTPONED);
+                self.parse_pending(id);
+            }
+        }
+        self.execute();
+        self.release_chunks();
+    }
+
+    fn serve_requests(&mut self) {
+        while !self.state.requests.is_empty() {
+            for request in take(&mut self.state.requests) {
+                match request {
+                    Request::Close(id) => self.close(id),
+                    Request::ConfigChanged(names) => self.apply_config(&names),
+                    Request::Resume => self.resume(),
+                    Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
+                }
+            }
+        }
+    }
+}
