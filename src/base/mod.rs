@@ -1,8 +1,10 @@
 //! Layer 0: what everything else stands on. Knows nothing of Redis, clients or files.
 
+pub mod alloc;
 pub mod clock;
 pub mod glob;
 pub mod log;
 pub mod num;
+pub mod rng;
 pub mod sys;
 pub mod text;

@@ -1,1 +1,9 @@
 //! Layer 1: containers without Redis semantics.
+//!
+//! Invariant: no expiry, no replies, no types of values; only bytes, hashes and times.
+
+pub mod arena;
+pub mod pool;
+pub mod prefetch;
+pub mod segments;
+pub mod wheel;

@@ -1,1 +1,289 @@
 //! Layer 3: the only door to data.
+//!
+//! A [`Keyspace`] owns the databases. A key lives in an entry of one allocation
+//! ([`entry`](self::entry)), found through a table of small segments (`ds::segments`), and leaves
+//! at its deadline by a timing wheel ([`expire`](self::expire)). Time comes from outside through
+//! [`Keyspace::set_now`]; all databases share it, together with policy and statistics.
+//!
+//! Invariant: knows no clients, no replies and no files; a key past its deadline is gone for every
+//! caller.
+
+mod db;
+mod entry;
+mod expire;
+mod lazyfree;
+mod scan;
+mod shared;
+mod store;
+mod watch;
+
+#[cfg(test)]
+mod tests;
+
+use std::rc::Rc;
+
+pub use self::db::{Db, Expiry, KeyHash, KeyInfo};
+use self::shared::Shared;
+pub use self::shared::{Counters, Policy};
+use self::store::Store;
+use self::watch::Watcher;
+
+/// All databases.
+pub struct Keyspace {
+    shared: Rc<Shared>,
+    databases: Vec<Db>,
+}
+
+/// How a flush frees what it removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlushMode {
+    /// Before it returns.
+    Sync,
+    /// In slices, by [`Keyspace::lazyfree`].
+    Async,
+}
+
+/// What became of a MOVE.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MoveOutcome {
+    Moved,
+    /// There is nothing to move.
+    NoKey,
+    /// The target has the key.
+    TargetExists,
+}
+
+/// What became of a COPY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CopyOutcome {
+    Copied,
+    /// There is nothing to copy.
+    NoKey,
+    /// The target has the key and was not to be replaced.
+    TargetExists,
+}
+
+/// Where the memory of the keyspace is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryFigures {
+    /// Bytes of tables, directories and pools.
+    pub tables: usize,
+    /// Bytes of timing wheels.
+    pub timers: usize,
+    /// Records in timing wheels, stale ones included.
+    pub timer_records: usize,
+    /// Bytes of entries; part of `base::alloc::used`.
+    pub entries: usize,
+    /// Bytes that entry pages keep resident beyond that: freed slots and spare pages.
+    pub slack: usize,
+    /// Bytes of address space that entries may use without asking the system.
+    pub committed: usize,
+}
+
+impl Keyspace {
+    /// `databases` empty databases whose keys are hashed with `seed`.
+    pub fn new(databases: u32, seed: u64) -> Keyspace {
+        let shared = Rc::new(Shared::new(seed));
+        let databases = (0..databases).map(|_| Db::new(Rc::clone(&shared))).collect();
+        Keyspace { shared, databases }
+    }
+
+    /// Sets the unix time in milliseconds that every decision uses until the next call.
+    #[inline]
+    pub fn set_now(&mut self, unix_ms: i64) {
+        self.shared.now.set(unix_ms);
+    }
+
+    /// The unix time in milliseconds that was set last.
+    pub fn now(&self) -> i64 {
+        self.shared.now.get()
+    }
+
+    /// Whether lookups mark keys as used; off while a client with CLIENT NO-TOUCH is served.
+    #[inline]
+    pub fn set_touch(&mut self, touch: bool) {
+        self.shared.touch.set(touch);
+    }
+
+    /// How keys age and expire.
+    pub fn policy(&self) -> Policy {
+        self.shared.policy.get()
+    }
+
+    /// Changes how keys age and expire.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.shared.policy.set(policy);
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.databases.len()
+    }
+
+    /// The database `index`; panics when there is none: the caller checked.
+    #[inline]
+    pub fn db(&mut self, index: usize) -> &mut Db {
+        &mut self.databases[index]
+    }
+
+    /// Exchanges the keys of two databases. Watchers stay with their database and learn of it
+    /// where their key is there before or after.
+    pub fn swap(&mut self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (low, high) = self.databases.split_at_mut(a.max(b));
+        let (one, other) = (&mut low[a.min(b)], &mut high[0]);
+        one.touch_all_watched(Some(&other.store));
+        other.touch_all_watched(Some(&one.store));
+        std::mem::swap(&mut one.store, &mut other.store);
+    }
+
+    /// Moves `key` with its deadline to another database.
+    pub fn move_key(&mut self, from: usize, to: usize, key: &[u8]) -> MoveOutcome {
+        let Some(found) = self.databases[from].locate(key) else { return MoveOutcome::NoKey };
+        if self.databases[to].locate(key).is_some() {
+            return MoveOutcome::TargetExists;
+        }
+        let parcel = self.databases[from].take(found, key);
+        self.databases[to].put_parcel(key, parcel);
+        MoveOutcome::Moved
+    }
+
+    /// Copies a key with its deadline. The caller made sure that it is not copied onto itself.
+    pub fn copy_key(
+        &mut self,
+        from_db: usize,
+        from: &[u8],
+        to_db: usize,
+        to: &[u8],
+        replace: bool,
+    ) -> CopyOutcome {
+        let Some(found) = self.databases[from_db].locate(from) else { return CopyOutcome::NoKey };
+        let mut parcel = self.databases[from_db].store.copy(found.at);
+        if !replace && self.databases[to_db].locate(to).is_some() {
+            return CopyOutcome::TargetExists;
+        }
+        parcel.clock = self.shared.clock_new();
+        self.databases[to_db].put_parcel(to, parcel);
+        CopyOutcome::Copied
+    }
+
+    /// Gives the key `from` the name `to`, with its deadline and in the place of what was there;
+    /// false when there is no such key.
+    pub fn rename(&mut self, db: usize, from: &[u8], to: &[u8]) -> bool {
+        let db = &mut self.databases[db];
+        let Some(found) = db.locate(from) else { return false };
+        if from != to {
+            let parcel = db.take(found, from);
+            db.put_parcel(to, parcel);
+        }
+        true
+    }
+
+    /// Unix milliseconds at which [`Keyspace::expire_due`] has something to do; may lie in the
+    /// past. `None`: nothing, however long one waits.
+    pub fn next_deadline(&self) -> Option<i64> {
+        self.databases.iter().filter_map(Db::next_deadline).min()
+    }
+
+    /// Removes keys whose deadline has passed, looking at up to `budget` timer records (some
+    /// 0.1 us each); true when more is due now.
+    pub fn expire_due(&mut self, budget: usize) -> bool {
+        let now = self.now();
+        let mut left = budget;
+        for db in &mut self.databases {
+            if db.next_deadline().is_some_and(|at| at <= now) {
+                left = db.expire_due(left);
+            }
+        }
+        self.next_deadline().is_some_and(|at| at <= now)
+    }
+
+    /// Frees up to `budget` pieces (some ten microseconds each) of what flushes and unlinks left;
+    /// true when more is left.
+    pub fn lazyfree(&mut self, budget: usize) -> bool {
+        self.shared.garbage.borrow_mut().free_some(budget)
+    }
+
+    /// Removes all keys of one database or of all; returns how many there were.
+    pub fn flush(&mut self, db: Option<usize>, mode: FlushMode) -> usize {
+        let range = db.map_or(0..self.databases.len(), |db| db..db + 1);
+        self.databases[range].iter_mut().map(|db| db.flush(mode)).sum()
+    }
+
+    /// Statistics since the start or the last reset.
+    pub fn counters(&self) -> Counters {
+        let garbage = self.shared.garbage.borrow();
+        Counters {
+            hits: self.shared.hits.get(),
+            misses: self.shared.misses.get(),
+            expired_keys: self.shared.expired_keys.get(),
+            lazyfreed: garbage.freed(),
+            lazyfree_pending: garbage.pending(),
+        }
+    }
+
+    /// Sets the statistics back to zero.
+    pub fn reset_counters(&mut self) {
+        self.shared.hits.set(0);
+        self.shared.misses.set(0);
+        self.shared.expired_keys.set(0);
+        self.shared.garbage.borrow_mut().reset_freed();
+    }
+
+    /// Where the memory is. Walks the segments: for INFO and MEMORY, not for every command.
+    pub fn memory(&self) -> MemoryFigures {
+        let mut sum = MemoryFigures::default();
+        for store in self.databases.iter().map(|db| &db.store) {
+            sum.tables += store.table_memory();
+            sum.timers += store.timers.memory();
+            sum.timer_records += store.timers.len();
+            sum.entries += store.arena().used();
+            sum.slack += store.arena().touched() - store.arena().used();
+            sum.committed += store.arena().committed();
+        }
+        sum
+    }
+}
+
+impl Db {
+    fn flush(&mut self, mode: FlushMode) -> usize {
+        self.touch_all_watched(None);
+        let fresh = Store::new(Rc::clone(&self.shared));
+        let store = std::mem::replace(&mut self.store, fresh);
+        let removed = store.len();
+        match mode {
+            FlushMode::Sync => drop(store),
+            FlushMode::Async => self.shared.garbage.borrow_mut().add_store(store),
+        }
+        removed
+    }
+
+    /// Tells watchers that all keys go and those of `replacement`, if any, come.
+    fn touch_all_watched(&mut self, replacement: Option<&Store>) {
+        let Db { shared, store, watched } = self;
+        let state = |store: &Store, key: &[u8]| {
+            let at = store.find(shared.hash(key), key)?;
+            Some(store.entry(at).deadline().is_some_and(|deadline| shared.is_past(deadline)))
+        };
+        watched.for_each(|key, watchers| {
+            let before = state(store, key);
+            let after = replacement.and_then(|store| state(store, key));
+            if before.is_some() || after.is_some() {
+                watchers.iter_mut().for_each(|watcher| tell(watcher, before, after));
+            }
+        });
+    }
+}
+
+/// Tells `watcher` that its key changed from one state to another: absent, live (`false`) or past
+/// its deadline (`true`). What is past its deadline counts as absent to those who knew.
+fn tell(watcher: &mut Watcher, before: Option<bool>, after: Option<bool>) {
+    match (watcher.expired, after) {
+        (true, None) => watcher.expired = false,
+        (true, Some(true)) => {}
+        (false, Some(true)) if before.is_none() => watcher.expired = true,
+        _ => watcher.notify(),
+    }
+}

@@ -35,7 +35,7 @@ impl Server {
     fn accepted(&mut self, listener: ListenerId, conn: ConnId) {
         let Some(fd) = self.driver.fd(conn) else { return };
         let unix = self.is_unix(listener);
-        let local = unix || net::peer_is_loopback(&fd);
+        let local = unix || net::is_loopback(fd);
         if self.state.clients.len() >= self.state.config.maxclients as usize {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::MAX_CLIENTS);
@@ -48,15 +48,15 @@ impl Server {
         let mut client = Client::new(client_id(conn), self.state.next_client_id, now_s);
         self.state.next_client_id += 1;
         self.state.stats.total_connections += 1;
-        client.addr = net::peer_address(&fd).into();
-        client.laddr = net::local_address(&fd).into();
+        client.addr = net::peer_address(fd).into();
+        client.laddr = net::local_address(fd).into();
         client.fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix);
         client.flags.set(ClientFlags::LOCAL, local);
         client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_none());
         if !unix && self.state.config.tcp_keepalive > 0 {
             // A connection without keepalive is still a connection.
-            let _ = net::set_keepalive(&fd, self.state.config.tcp_keepalive);
+            let _ = net::set_keepalive(fd, self.state.config.tcp_keepalive);
         }
         log::debug!("Accepted {}", client.addr);
         self.state.clients.insert(client);

@@ -1,0 +1,140 @@
+//! The general allocator and the count behind `used_memory`.
+//!
+//! mimalloc does the work; this file counts what it handed out, by usable size, so that the
+//! figure is what the process really holds and not what callers asked for. The count is a
+//! thread-local number without a destructor; a thread passes its difference on to the shared
+//! total only when it exceeds [`DRIFT_BYTES_MAX`], so no allocation pays for an atomic.
+//! Memory that does not come from here (the entry arenas) is added with [`account`].
+//!
+//! Invariant: knows nothing of what the memory is for.
+#![allow(unsafe_code)]
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use mimalloc::MiMalloc;
+
+/// What another thread may hold or have freed without [`used`] showing it yet.
+const DRIFT_BYTES_MAX: isize = 16 * 1024;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+static SHARED: AtomicIsize = AtomicIsize::new(0);
+
+thread_local! {
+    // Const-initialised and without a destructor: usable at any time in a thread's life, also
+    // while other thread-locals are being torn down.
+    static OWN: Cell<isize> = const { Cell::new(0) };
+}
+
+unsafe extern "C" {
+    fn mi_usable_size(block: *const c_void) -> usize;
+}
+
+/// mimalloc with a count.
+struct Counting;
+
+/// Bytes in use: every live heap block at its usable size plus what [`account`] added. Exact for
+/// the calling thread's own work; every other thread may be off by `DRIFT_BYTES_MAX`.
+pub fn used() -> usize {
+    let total = SHARED.load(Ordering::Relaxed) + OWN.get();
+    usize::try_from(total).unwrap_or(0)
+}
+
+/// Adds `bytes` (negative: takes away) of memory that did not come from the allocator.
+pub fn account(bytes: isize) {
+    let own = OWN.get() + bytes;
+    if own.unsigned_abs() <= DRIFT_BYTES_MAX.unsigned_abs() {
+        OWN.set(own);
+    } else {
+        SHARED.fetch_add(own, Ordering::Relaxed);
+        OWN.set(0);
+    }
+}
+
+/// The bytes a heap allocation of `len` bytes costs on average: the allocator's size classes are
+/// an eighth apart. For estimates per object; the total never uses it.
+pub fn estimate(len: usize) -> usize {
+    if len == 0 { 0 } else { len.next_multiple_of(8) + len / 16 }
+}
+
+/// Counts the block at `block` in (`sign` 1) or out (-1).
+///
+/// SAFETY: `block` is null or a live block of mimalloc.
+unsafe fn count(block: *mut u8, sign: isize) {
+    if !block.is_null() {
+        // SAFETY: the caller passes a live block.
+        let size = unsafe { mi_usable_size(block.cast()) };
+        account(sign * size.cast_signed());
+    }
+}
+
+// SAFETY: every method hands its arguments on to mimalloc unchanged and returns its result; the
+// counting in between allocates nothing and cannot unwind.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise about `layout` is passed on; `count` gets its result.
+        unsafe {
+            let block = MiMalloc.alloc(layout);
+            count(block, 1);
+            block
+        }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: as in `alloc`.
+        unsafe {
+            let block = MiMalloc.alloc_zeroed(layout);
+            count(block, 1);
+            block
+        }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller promises that `block` is live and came from here with `layout`.
+        unsafe {
+            count(block, -1);
+            MiMalloc.dealloc(block, layout);
+        }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        // SAFETY: as in `dealloc`; the old size is read before the block may move. When mimalloc
+        // refuses, the old block stays live and is counted in again.
+        unsafe {
+            count(block, -1);
+            let moved = MiMalloc.realloc(block, layout, new_size);
+            count(if moved.is_null() { block } else { moved }, 1);
+            moved
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_counts_while_it_lives() {
+        let own = || OWN.get() + SHARED.load(Ordering::Relaxed);
+        // Other tests run beside this one, hence a block that dwarfs them.
+        const BLOCK: isize = 1 << 30;
+        let before = own();
+        let block = vec![0u8; BLOCK.unsigned_abs()];
+        assert!(own() - before > BLOCK / 2);
+        drop(block);
+        assert!(own() - before < BLOCK / 2);
+    }
+
+    #[test]
+    fn foreign_memory_is_added() {
+        let before = used();
+        account(1 << 40);
+        assert!(used() > before + (1 << 39));
+        account(-(1 << 40));
+        assert!(used() < before + (1 << 39));
+    }
+}

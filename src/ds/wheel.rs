@@ -1,0 +1,243 @@
+//! A hierarchical timing wheel of 8-byte records.
+//!
+//! Eight levels of 256 slots: a slot of the lowest level is one millisecond, a slot of the next
+//! 256 of them, and so on. A record is filed in the lowest level whose window it shares with the
+//! wheel's time, and comes out when its slot begins: on time from the lowest level, early from a
+//! higher one. The record is only a hash. Whoever takes it out knows the truth and files it again
+//! if it came early; so a cascade between levels and an extended deadline are the same thing.
+//!
+//! A bitmap per level makes the next time the wheel needs attention a matter of a few loads, so
+//! its owner can sleep until then.
+//!
+//! Invariant: times are milliseconds and only order matters; knows nothing of keys.
+
+const SLOTS: usize = 256;
+const SLOT_BITS: u32 = 8;
+const LEVELS: usize = 8;
+const CHUNK_LEN: usize = 30;
+
+/// Records ordered by the time they are due.
+pub struct Wheel {
+    levels: [Option<Box<Level>>; LEVELS],
+    /// Slots of higher levels that have begun and are being taken out. They wait behind the
+    /// lowest level, whose records are known to be due.
+    backlog: Vec<Chain>,
+    time: u64,
+    len: usize,
+}
+
+struct Level {
+    occupied: [u64; SLOTS / 64],
+    slots: [Chain; SLOTS],
+}
+
+/// Records in chunks of 256 bytes, newest first.
+#[derive(Default)]
+struct Chain(Option<Box<Chunk>>);
+
+struct Chunk {
+    next: Option<Box<Chunk>>,
+    len: usize,
+    records: [u64; CHUNK_LEN],
+}
+
+const _: () = assert!(size_of::<Chunk>() == 256);
+
+impl Wheel {
+    /// An empty wheel that stands at `now`.
+    pub fn new(now: i64) -> Wheel {
+        Wheel { levels: [const { None }; LEVELS], backlog: Vec::new(), time: time_of(now), len: 0 }
+    }
+
+    /// How many records it holds.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The time up to which everything has come out; never later than what [`Wheel::pop`] was
+    /// told.
+    pub fn time(&self) -> i64 {
+        self.time.cast_signed()
+    }
+
+    /// Files `record` to come out at `at` or, early, once before.
+    pub fn file(&mut self, record: u64, at: i64) {
+        let at = time_of(at).max(self.time);
+        let differing = (at ^ self.time).checked_ilog2().unwrap_or(0);
+        let level = differing / SLOT_BITS;
+        let slot = slot_of(at, level);
+        let level = self.levels[level as usize].get_or_insert_with(Level::new);
+        level.slots[slot].push(record);
+        level.occupied[slot / 64] |= 1 << (slot % 64);
+        self.len += 1;
+    }
+
+    /// A record whose slot has begun at `now`; `None` when nothing is due.
+    pub fn pop(&mut self, now: i64) -> Option<u64> {
+        let now = time_of(now);
+        while let Some((start, level, slot)) = self.soonest() {
+            if start > now {
+                break;
+            }
+            self.time = start;
+            if level == 0 {
+                return self.pop_slot(slot);
+            }
+            let chain = self.take_slot(level, slot);
+            self.backlog.push(chain);
+        }
+        let record = self.pop_backlog();
+        if record.is_none() {
+            // Nothing lies before `now`: stand there, so that what is filed next cascades less.
+            self.time = self.time.max(now);
+        }
+        record
+    }
+
+    /// When [`Wheel::pop`] has something to give; `None` when the wheel is empty. Times that have
+    /// begun count as well.
+    pub fn next(&self) -> Option<i64> {
+        if !self.backlog.is_empty() {
+            return Some(self.time.cast_signed());
+        }
+        self.soonest().map(|(start, ..)| start.cast_signed())
+    }
+
+    /// Bytes of the records and the levels.
+    pub fn memory(&self) -> usize {
+        let levels = self.levels.iter().flatten().count();
+        size_of::<Wheel>() + levels * size_of::<Level>() + self.len * size_of::<Chunk>() / CHUNK_LEN
+    }
+
+    /// Drops up to `chunks` chunks of a wheel that is no longer in use; true when more are left.
+    pub fn drop_some(&mut self, chunks: usize) -> bool {
+        let levels = self.levels.iter_mut().flatten();
+        let chains = levels.flat_map(|level| &mut level.slots).chain(&mut self.backlog);
+        let mut left = chunks;
+        for chain in chains {
+            while chain.0.is_some() {
+                if left == 0 {
+                    return true;
+                }
+                chain.drop_chunk();
+                left -= 1;
+            }
+        }
+        self.len = 0;
+        false
+    }
+
+    /// The slot that begins first: its start, level and index. Of two that begin together the
+    /// higher one counts, since it may hold what belongs into the other.
+    fn soonest(&self) -> Option<(u64, usize, usize)> {
+        let mut best: Option<(u64, usize, usize)> = None;
+        for (level, slots) in (0u32..).zip(&self.levels) {
+            let Some(slots) = slots else { continue };
+            let Some(slot) = slots.first_from(slot_of(self.time, level)) else { continue };
+            let shift = level * SLOT_BITS;
+            let window = self.time.checked_shr(shift + SLOT_BITS).unwrap_or(0);
+            let start = ((window << SLOT_BITS) | slot as u64) << shift;
+            if best.is_none_or(|(other, ..)| start <= other) {
+                best = Some((start, level as usize, slot));
+            }
+        }
+        best
+    }
+
+    fn pop_slot(&mut self, slot: usize) -> Option<u64> {
+        let level = self.levels[0].as_mut()?;
+        let record = level.slots[slot].pop();
+        if level.slots[slot].0.is_none() {
+            level.occupied[slot / 64] &= !(1 << (slot % 64));
+        }
+        self.len -= usize::from(record.is_some());
+        record
+    }
+
+    fn take_slot(&mut self, level: usize, slot: usize) -> Chain {
+        let Some(level) = &mut self.levels[level] else { return Chain::default() };
+        level.occupied[slot / 64] &= !(1 << (slot % 64));
+        std::mem::take(&mut level.slots[slot])
+    }
+
+    fn pop_backlog(&mut self) -> Option<u64> {
+        let chain = self.backlog.last_mut()?;
+        let record = chain.pop();
+        if chain.0.is_none() {
+            self.backlog.pop();
+        }
+        self.len -= usize::from(record.is_some());
+        record
+    }
+}
+
+impl Level {
+    fn new() -> Box<Level> {
+        Box::new(Level { occupied: [0; SLOTS / 64], slots: [const { Chain(None) }; SLOTS] })
+    }
+
+    /// The first occupied slot at or after `from`.
+    fn first_from(&self, from: usize) -> Option<usize> {
+        let mut mask = u64::MAX << (from % 64);
+        for word in from / 64..self.occupied.len() {
+            let bits = self.occupied[word] & mask;
+            if bits != 0 {
+                return Some(word * 64 + bits.trailing_zeros() as usize);
+            }
+            mask = u64::MAX;
+        }
+        None
+    }
+}
+
+impl Chain {
+    fn push(&mut self, record: u64) {
+        let full = self.0.as_ref().is_none_or(|chunk| chunk.len == CHUNK_LEN);
+        if full {
+            let next = self.0.take();
+            self.0 = Some(Box::new(Chunk { next, len: 0, records: [0; CHUNK_LEN] }));
+        }
+        if let Some(chunk) = &mut self.0 {
+            chunk.records[chunk.len] = record;
+            chunk.len += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<u64> {
+        let chunk = self.0.as_mut()?;
+        chunk.len -= 1;
+        let record = chunk.records[chunk.len];
+        if chunk.len == 0 {
+            self.drop_chunk();
+        }
+        Some(record)
+    }
+
+    fn drop_chunk(&mut self) {
+        if let Some(mut chunk) = self.0.take() {
+            self.0 = chunk.next.take();
+        }
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        // In a loop: a chain of millions would overflow the stack if each chunk dropped the next.
+        while self.0.is_some() {
+            self.drop_chunk();
+        }
+    }
+}
+
+fn slot_of(time: u64, level: u32) -> usize {
+    (time >> (level * SLOT_BITS)) as usize % SLOTS
+}
+
+fn time_of(at: i64) -> u64 {
+    at.max(0).cast_unsigned()
+}

@@ -1,0 +1,355 @@
+//! One database: lookups that honour deadlines, and every change of a key.
+//!
+//! Invariant: replies nothing and propagates nothing; every change passes through here, so that
+//! watchers learn of it.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::ds::arena::Ref;
+use crate::keyspace::entry::Clock;
+use crate::keyspace::lazyfree::UNLINK_BYTES_MIN;
+use crate::keyspace::shared::{Shared, bump};
+use crate::keyspace::store::{Content, Parcel, Store};
+use crate::keyspace::watch::Watched;
+use crate::types::{Encoding, Value, ValueRef, ValueType, integer};
+
+/// The hash of a key, to be looked up soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHash(u64);
+
+/// What a write does to the deadline of its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// The key has none afterwards.
+    Clear,
+    /// It stays as it is.
+    Keep,
+    /// The key is gone after this unix time in milliseconds.
+    At(i64),
+}
+
+/// What is known of a key besides its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyInfo {
+    pub value_type: ValueType,
+    pub encoding: Encoding,
+    /// Seconds since the last use; meaningful under an LRU policy.
+    pub idle_seconds: u64,
+    /// The LFU counter after its decay; meaningful under an LFU policy.
+    pub frequency: u8,
+    /// The 24 bits of the LRU or LFU clock.
+    pub clock: u32,
+    /// Bytes that the key and its value account for.
+    pub memory_bytes: usize,
+    /// Unix milliseconds.
+    pub deadline: Option<i64>,
+}
+
+/// One database.
+pub struct Db {
+    pub(super) shared: Rc<Shared>,
+    pub(super) store: Store,
+    pub(super) watched: Watched,
+}
+
+/// A key that was found, not past its deadline.
+#[derive(Clone, Copy)]
+pub(super) struct Found {
+    pub hash: u64,
+    pub at: Ref,
+}
+
+impl Db {
+    pub(super) fn new(shared: Rc<Shared>) -> Db {
+        let store = Store::new(Rc::clone(&shared));
+        Db { shared, store, watched: Watched::default() }
+    }
+
+    /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let Some(found) = self.locate(key) else {
+            bump(&self.shared.misses);
+            return None;
+        };
+        bump(&self.shared.hits);
+        self.touch_clock(found.at);
+        Some(self.store.value(found.at))
+    }
+
+    /// Looks a key up without a trace: no statistics, no mark.
+    pub fn peek(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let found = self.locate(key)?;
+        Some(self.store.value(found.at))
+    }
+
+    /// Looks a key up for writing: marks it as used, counts nothing.
+    pub fn write_lookup(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let found = self.locate(key)?;
+        self.touch_clock(found.at);
+        Some(self.store.value(found.at))
+    }
+
+    /// Whether the key is there, with the statistics and the mark of [`Db::read`].
+    pub fn exists(&mut self, key: &[u8]) -> bool {
+        self.read(key).is_some()
+    }
+
+    /// Sets `key` to `value`; kept as a number when it is the exact text of one.
+    pub fn set(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
+        let content = match integer::parse(value) {
+            Some(number) => Content::Int(number),
+            None => Content::Text(value, Encoding::of_text(value.len())),
+        };
+        self.put(key, content, expiry);
+    }
+
+    /// Sets `key` to a number.
+    pub fn set_int(&mut self, key: &[u8], value: i64, expiry: Expiry) {
+        self.put(key, Content::Int(value), expiry);
+    }
+
+    /// Sets `key` to text that is not to be taken for a number, as INCRBYFLOAT does.
+    pub fn set_text(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
+        self.put(key, Content::Text(value, Encoding::of_text(value.len())), expiry);
+    }
+
+    /// As [`Db::set`]; a value too large for an entry is kept without a copy.
+    pub fn set_vec(&mut self, key: &[u8], value: Vec<u8>, expiry: Expiry) {
+        if value.len() <= integer::TEXT_BYTES_MAX {
+            return self.set(key, &value, expiry);
+        }
+        let encoding = Encoding::of_text(value.len());
+        let content = Content::Value(Value::Bytes(value), ValueType::String, encoding);
+        self.put(key, content, expiry);
+    }
+
+    /// The bytes of the string at `key`, lengthened with zeroes to at least `len`, to be changed;
+    /// an empty string is created when the key is missing. Its encoding is `raw` afterwards, its
+    /// deadline stays. The caller checked that it is a string and that `len` is allowed.
+    pub fn string_mut(&mut self, key: &[u8], len: usize) -> &mut [u8] {
+        if self.locate(key).is_none() {
+            self.put(key, Content::Text(&[], Encoding::Raw), Expiry::Clear);
+        }
+        self.touch_watched(key);
+        let hash = self.shared.hash(key);
+        let at = self.store.find(hash, key).expect("the key was found or created");
+        self.touch_clock(at);
+        self.store.string_mut(hash, key, at, len)
+    }
+
+    /// Removes `key`; false when it was not there.
+    pub fn remove(&mut self, key: &[u8]) -> bool {
+        let Some(found) = self.locate(key) else { return false };
+        self.discard(found.hash, found.at);
+        true
+    }
+
+    /// Removes `key`; a large value is freed in a later slice.
+    pub fn unlink(&mut self, key: &[u8]) -> bool {
+        let Some(found) = self.locate(key) else { return false };
+        let value = self.detach(found.hash, found.at);
+        if let Some(value) = value.filter(|value| value.memory() >= UNLINK_BYTES_MIN) {
+            self.shared.garbage.borrow_mut().add_value(value);
+        }
+        true
+    }
+
+    /// The deadline of `key` in unix milliseconds: `None` without the key, `Some(None)` without a
+    /// deadline. Leaves no trace.
+    pub fn deadline(&mut self, key: &[u8]) -> Option<Option<i64>> {
+        let found = self.locate(key)?;
+        Some(self.store.entry(found.at).deadline())
+    }
+
+    /// Gives `key` the deadline `at`, or none; false when the key is not there.
+    pub fn set_deadline(&mut self, key: &[u8], at: Option<i64>) -> bool {
+        let Some(found) = self.locate(key) else { return false };
+        self.store.set_deadline(found.hash, found.at, at);
+        self.touch_watched(key);
+        true
+    }
+
+    /// The type of the value at `key`. Leaves no trace.
+    pub fn value_type(&mut self, key: &[u8]) -> Option<ValueType> {
+        let found = self.locate(key)?;
+        Some(self.store.entry(found.at).value_type())
+    }
+
+    /// What is known of `key`. Leaves no trace.
+    pub fn info(&mut self, key: &[u8]) -> Option<KeyInfo> {
+        let Found { at, .. } = self.locate(key)?;
+        let entry = self.store.entry(at);
+        let clock = entry.clock();
+        let [a, b, c] = clock;
+        Some(KeyInfo {
+            value_type: entry.value_type(),
+            encoding: entry.encoding(),
+            idle_seconds: self.shared.idle_seconds(clock),
+            frequency: self.shared.lfu_counter(clock),
+            clock: u32::from_le_bytes([a, b, c, 0]),
+            memory_bytes: self.store.memory_of(at),
+            deadline: entry.deadline(),
+        })
+    }
+
+    /// Whether `key` is there but past its deadline. Removes nothing.
+    pub fn is_expired(&self, key: &[u8]) -> bool {
+        let Some(at) = self.store.find(self.shared.hash(key), key) else { return false };
+        self.store.entry(at).deadline().is_some_and(|deadline| self.shared.is_past(deadline))
+    }
+
+    /// Keys, those past their deadline and not yet removed included.
+    pub fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Keys with a deadline.
+    pub fn expires(&self) -> usize {
+        self.store.expires()
+    }
+
+    /// The mean time to live of the keys with a deadline, in milliseconds; 0 without such keys.
+    pub fn avg_ttl(&self) -> i64 {
+        let Ok(count @ 1..) = i128::try_from(self.expires()) else { return 0 };
+        let mean = self.store.deadline_sum() / count - i128::from(self.shared.now.get());
+        i64::try_from(mean.max(0)).unwrap_or(i64::MAX)
+    }
+
+    /// The hash of `key`, for the prefetches.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> KeyHash {
+        KeyHash(self.shared.hash(key))
+    }
+
+    /// First step of a prefetch: hints at the piece of the table that knows the key.
+    #[inline]
+    pub fn prefetch_segment(&self, hash: KeyHash) {
+        self.store.table().prefetch(hash.0);
+    }
+
+    /// Second step, once the first has had time: hints at the entries that may be the key's.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: KeyHash) {
+        self.store.prefetch_entry(hash.0);
+    }
+
+    /// Sets `flag` when `key` changes from now on.
+    pub fn watch(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) {
+        let expired = self.is_expired(key);
+        self.watched.add(key, flag, expired);
+    }
+
+    /// Ends [`Db::watch`].
+    pub fn unwatch(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) {
+        self.watched.remove(key, flag);
+    }
+
+    /// Whether `key` passed its deadline since `flag` began to watch it: EXEC must fail then, even
+    /// though nobody has removed the key yet.
+    pub fn watch_expired(&self, key: &[u8], flag: &Rc<Cell<bool>>) -> bool {
+        self.is_expired(key) && self.watched.is_watched_live(key, flag)
+    }
+
+    /// Tells the watchers of `key` that it changed. Every change made here does so by itself.
+    #[inline]
+    pub fn touch_watched(&mut self, key: &[u8]) {
+        if !self.watched.is_empty() {
+            let exists = self.store.find(self.shared.hash(key), key).is_some();
+            self.watched.touch(key, exists);
+        }
+    }
+
+    /// Finds `key`; one past its deadline is removed and not found.
+    #[inline]
+    pub(super) fn locate(&mut self, key: &[u8]) -> Option<Found> {
+        let hash = self.shared.hash(key);
+        let at = self.store.find(hash, key)?;
+        if let Some(deadline) = self.store.entry(at).deadline()
+            && self.shared.is_past(deadline)
+        {
+            self.expire(hash, at);
+            return None;
+        }
+        Some(Found { hash, at })
+    }
+
+    /// Puts `content` under `key`, whether it is there or not.
+    pub(super) fn put(&mut self, key: &[u8], content: Content<'_>, expiry: Expiry) {
+        let found = self.locate(key);
+        let clock = match found {
+            Some(found) if self.shared.policy.get().lfu => {
+                self.shared.clock_used(self.store.entry(found.at).clock())
+            }
+            _ => self.shared.clock_new(),
+        };
+        let at = found.map(|found| found.at);
+        let deadline = match expiry {
+            Expiry::Clear => None,
+            Expiry::Keep => at.and_then(|at| self.store.entry(at).deadline()),
+            Expiry::At(deadline) => Some(deadline),
+        };
+        self.put_with(found, key, content, deadline, clock);
+    }
+
+    pub(super) fn put_with(
+        &mut self,
+        found: Option<Found>,
+        key: &[u8],
+        content: Content<'_>,
+        deadline: Option<i64>,
+        clock: Clock,
+    ) {
+        let hash = found.map_or_else(|| self.shared.hash(key), |found| found.hash);
+        let at = found.map(|found| found.at);
+        self.store.put(hash, key, at, content, deadline, clock);
+        self.touch_watched(key);
+    }
+
+    /// Puts what was taken or copied elsewhere under `key`.
+    pub(super) fn put_parcel(&mut self, key: &[u8], parcel: Parcel) {
+        let found = self.locate(key);
+        self.put_with(found, key, parcel.content, parcel.deadline, parcel.clock);
+    }
+
+    /// Takes `key` out with all it holds.
+    pub(super) fn take(&mut self, found: Found, key: &[u8]) -> Parcel {
+        let parcel = self.store.take(found.hash, found.at);
+        self.touch_watched(key);
+        parcel
+    }
+
+    /// Removes an entry and drops its value.
+    pub(super) fn discard(&mut self, hash: u64, at: Ref) {
+        drop(self.detach(hash, at));
+    }
+
+    /// Removes an entry and tells its watchers; returns the value that stood outside.
+    fn detach(&mut self, hash: u64, at: Ref) -> Option<Value> {
+        if self.watched.is_empty() {
+            return self.store.remove(hash, at);
+        }
+        let key = self.store.key(at).to_vec();
+        let value = self.store.remove(hash, at);
+        self.watched.touch(&key, false);
+        value
+    }
+
+    #[inline]
+    fn touch_clock(&mut self, at: Ref) {
+        if self.shared.touch.get() {
+            let old = self.store.entry(at).clock();
+            let new = self.shared.clock_used(old);
+            // A store that changes nothing would still make the cache line dirty.
+            if new != old {
+                self.store.entry_mut(at).set_clock(new);
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! The bytes of an entry: one slot of the arena that holds header, deadline, key and value.
+//!
+//! ```text
+//! kind 1 | flags 1 | clock 3 | key_len 1 | value_len 2 | deadline 0, 6 or 8 | key | value
+//! ```
+//!
+//! Little endian, without padding. `kind` is the type in its low and the encoding in its high
+//! nibble. A key of 255 bytes or more and a value that does not fit stand elsewhere; the entry
+//! then holds their number of 4 bytes. A deadline takes 6 bytes until the year 10889 and 8 beyond
+//! it (and before 1970), so that every deadline Redis accepts is reported as it was set.
+//!
+//! Invariant: only the layout; knows nothing of where entries are or what time it is.
+
+use crate::ds::arena::SLOT_BYTES_MAX;
+use crate::types::{Encoding, ValueType};
+
+const HEADER_BYTES: usize = 8;
+const SHORT_DEADLINE_BYTES: usize = 6;
+const WIDE_DEADLINE_BYTES: usize = 8;
+const OUTSIDE_BYTES: usize = 4;
+/// `key_len` of a key that stands elsewhere; also the length from which keys do.
+const LONG_KEY: usize = 255;
+
+const HAS_DEADLINE: u8 = 1;
+const WIDE_DEADLINE: u8 = 1 << 1;
+const OUTSIDE_VALUE: u8 = 1 << 2;
+// Bits 6 and 7 are kept free for the epoch of a snapshot.
+
+const FLAGS_AT: usize = 1;
+const CLOCK_AT: usize = 2;
+const KEY_LEN_AT: usize = 5;
+const VALUE_LEN_AT: usize = 6;
+
+/// When a key was last used: Redis's 24 bits, an LRU clock in seconds or an LFU counter with the
+/// minutes of its last decay.
+pub type Clock = [u8; 3];
+
+/// A key or value: in the entry or behind a number of the pool it stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part<'a> {
+    Inline(&'a [u8]),
+    Outside(u32),
+}
+
+impl Part<'_> {
+    fn len(self) -> usize {
+        match self {
+            Part::Inline(bytes) => bytes.len(),
+            Part::Outside(_) => OUTSIDE_BYTES,
+        }
+    }
+
+    fn write(self, out: &mut [u8]) {
+        match self {
+            Part::Inline(bytes) => out.copy_from_slice(bytes),
+            Part::Outside(id) => out.copy_from_slice(&id.to_le_bytes()),
+        }
+    }
+}
+
+/// Whether a key of `len` bytes stands in its entry.
+pub fn key_fits(len: usize) -> bool {
+    len < LONG_KEY
+}
+
+/// Everything an entry says.
+#[derive(Clone, Copy, Debug)]
+pub struct Draft<'a> {
+    pub value_type: ValueType,
+    pub encoding: Encoding,
+    pub clock: Clock,
+    pub deadline: Option<i64>,
+    pub key: Part<'a>,
+    pub value: Part<'a>,
+}
+
+impl Draft<'_> {
+    /// Bytes of the entry.
+    pub fn len(&self) -> usize {
+        HEADER_BYTES + deadline_len(self.deadline) + self.key.len() + self.value.len()
+    }
+
+    /// Whether the entry fits into a slot.
+    pub fn fits(&self) -> bool {
+        self.len() <= SLOT_BYTES_MAX
+    }
+
+    /// Writes the entry to the start of `out`, keeping none of what is there.
+    pub fn write(&self, out: &mut [u8]) {
+        let deadline_len = deadline_len(self.deadline);
+        let mut flags = match deadline_len {
+            0 => 0,
+            SHORT_DEADLINE_BYTES => HAS_DEADLINE,
+            _ => HAS_DEADLINE | WIDE_DEADLINE,
+        };
+        if matches!(self.value, Part::Outside(_)) {
+            flags |= OUTSIDE_VALUE;
+        }
+        let key_len = match self.key {
+            Part::Inline(key) => key.len(),
+            Part::Outside(_) => LONG_KEY,
+        };
+        out[0] = self.value_type as u8 | (self.encoding as u8) << 4;
+        out[FLAGS_AT] = flags;
+        out[CLOCK_AT..KEY_LEN_AT].copy_from_slice(&self.clock);
+        out[KEY_LEN_AT] = key_len as u8;
+        out[VALUE_LEN_AT..HEADER_BYTES].copy_from_slice(&(self.value.len() as u16).to_le_bytes());
+        let (head, rest) = out[HEADER_BYTES..].split_at_mut(deadline_len);
+        let bytes = self.deadline.unwrap_or(0).to_le_bytes();
+        head.copy_from_slice(&bytes[..deadline_len]);
+        let (key, rest) = rest.split_at_mut(self.key.len());
+        self.key.write(key);
+        self.value.write(&mut rest[..self.value.len()]);
+    }
+}
+
+fn deadline_len(deadline: Option<i64>) -> usize {
+    match deadline {
+        None => 0,
+        Some(0..0x1_0000_0000_0000) => SHORT_DEADLINE_BYTES,
+        Some(_) => WIDE_DEADLINE_BYTES,
+    }
+}
+
+/// An entry to be read. The slice may be longer than the entry.
+#[derive(Clone, Copy)]
+pub struct Entry<'a>(pub &'a [u8]);
+
+impl<'a> Entry<'a> {
+    #[inline]
+    fn flags(self) -> u8 {
+        self.0[FLAGS_AT]
+    }
+
+    /// Bytes of the entry.
+    pub fn len(self) -> usize {
+        self.value_start() + self.value_len()
+    }
+
+    pub fn value_type(self) -> ValueType {
+        ValueType::from_bits(self.0[0] & 15)
+    }
+
+    #[inline]
+    pub fn encoding(self) -> Encoding {
+        Encoding::from_bits(self.0[0] >> 4)
+    }
+
+    #[inline]
+    pub fn clock(self) -> Clock {
+        [self.0[CLOCK_AT], self.0[CLOCK_AT + 1], self.0[CLOCK_AT + 2]]
+    }
+
+    #[inline]
+    pub fn has_deadline(self) -> bool {
+        self.flags() & HAS_DEADLINE != 0
+    }
+
+    /// Unix time in milliseconds after which the key is gone.
+    #[inline]
+    pub fn deadline(self) -> Option<i64> {
+        let at = &self.0[HEADER_BYTES..];
+        match self.deadline_len() {
+            0 => None,
+            SHORT_DEADLINE_BYTES => {
+                Some(i64::from_le_bytes([at[0], at[1], at[2], at[3], at[4], at[5], 0, 0]))
+            }
+            _ => Some(i64::from_le_bytes([at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]])),
+        }
+    }
+
+    /// The key, or where it stands.
+    #[inline]
+    pub fn key(self) -> Part<'a> {
+        let start = HEADER_BYTES + self.deadline_len();
+        match usize::from(self.0[KEY_LEN_AT]) {
+            LONG_KEY => Part::Outside(number(&self.0[start..])),
+            len => Part::Inline(&self.0[start..start + len]),
+        }
+    }
+
+    /// The value, or where it stands.
+    #[inline]
+    pub fn value(self) -> Part<'a> {
+        let bytes = &self.0[self.value_start()..][..self.value_len()];
+        match self.flags() & OUTSIDE_VALUE {
+            0 => Part::Inline(bytes),
+            _ => Part::Outside(number(bytes)),
+        }
+    }
+
+    /// All of it, for an entry with small changes.
+    pub fn draft(self) -> Draft<'a> {
+        Draft {
+            value_type: self.value_type(),
+            encoding: self.encoding(),
+            clock: self.clock(),
+            deadline: self.deadline(),
+            key: self.key(),
+            value: self.value(),
+        }
+    }
+
+    /// Where the value begins.
+    #[inline]
+    pub fn value_start(self) -> usize {
+        let key_len = match usize::from(self.0[KEY_LEN_AT]) {
+            LONG_KEY => OUTSIDE_BYTES,
+            len => len,
+        };
+        HEADER_BYTES + self.deadline_len() + key_len
+    }
+
+    /// Bytes of the value in the entry.
+    #[inline]
+    pub fn value_len(self) -> usize {
+        usize::from(u16::from_le_bytes([self.0[VALUE_LEN_AT], self.0[VALUE_LEN_AT + 1]]))
+    }
+
+    #[inline]
+    fn deadline_len(self) -> usize {
+        match self.flags() & (HAS_DEADLINE | WIDE_DEADLINE) {
+            0 => 0,
+            HAS_DEADLINE => SHORT_DEADLINE_BYTES,
+            _ => WIDE_DEADLINE_BYTES,
+        }
+    }
+}
+
+/// An entry to be changed in place.
+pub struct EntryMut<'a>(pub &'a mut [u8]);
+
+impl<'a> EntryMut<'a> {
+    #[inline]
+    pub fn set_clock(&mut self, clock: Clock) {
+        self.0[CLOCK_AT..KEY_LEN_AT].copy_from_slice(&clock);
+    }
+
+    pub fn set_encoding(&mut self, encoding: Encoding) {
+        self.0[0] = self.0[0] & 15 | (encoding as u8) << 4;
+    }
+
+    /// Replaces the deadline by one of the same width; false, and nothing changed, when the
+    /// width differs.
+    pub fn set_deadline(&mut self, deadline: Option<i64>) -> bool {
+        let len = deadline_len(deadline);
+        if len != Entry(self.0).deadline_len() {
+            return false;
+        }
+        let bytes = deadline.unwrap_or(0).to_le_bytes();
+        self.0[HEADER_BYTES..HEADER_BYTES + len].copy_from_slice(&bytes[..len]);
+        true
+    }
+
+    /// Makes an inline value `len` bytes long; added bytes are zero.
+    pub fn resize_value(&mut self, len: usize) {
+        let (start, old) = (Entry(self.0).value_start(), Entry(self.0).value_len());
+        if len > old {
+            self.0[start + old..start + len].fill(0);
+        }
+        self.0[VALUE_LEN_AT..HEADER_BYTES].copy_from_slice(&(len as u16).to_le_bytes());
+    }
+
+    /// The bytes of an inline value.
+    pub fn into_value(self) -> &'a mut [u8] {
+        let (start, len) = (Entry(self.0).value_start(), Entry(self.0).value_len());
+        &mut self.0[start..start + len]
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}

@@ -1,0 +1,224 @@
+//! Deadlines: the wheel behind each database, and what happens when a record comes out.
+//!
+//! A record is the hash of a key and the entry holds the truth: a record whose key is gone or has
+//! no deadline is dropped, one that came early is filed again. Every entry with a deadline has a
+//! record that comes out at that deadline or before; so extending a deadline and deleting a key
+//! leave the wheel alone. What that leaves behind is bounded: a wheel with too many stale records
+//! is built anew, in slices, from the entries.
+//!
+//! Invariant: never replies and never propagates; a key is gone in the first millisecond after its
+//! deadline.
+
+use crate::ds::arena::Ref;
+use crate::ds::segments::position;
+use crate::ds::wheel::Wheel;
+use crate::keyspace::db::Db;
+use crate::keyspace::shared::bump;
+use crate::keyspace::store::Store;
+
+/// Records beyond twice the keys that may have one before the wheel is built anew.
+const STALE_RECORDS_MAX: usize = 64 * 1024;
+/// Records that are looked up together, so that their cache misses overlap.
+const BATCH: usize = 16;
+/// What a segment of a rebuild, or a slice of an old wheel's drop, takes from the budget.
+const PIECE_COST: usize = 64;
+
+/// The wheel of one database.
+#[derive(Default)]
+pub struct Timers {
+    wheel: Option<Box<Wheel>>,
+    /// The wheel that will replace it and the position up to which entries were filed in it.
+    rebuild: Option<(Box<Wheel>, u64)>,
+    /// A replaced wheel, being dropped.
+    retired: Option<Box<Wheel>>,
+}
+
+impl Timers {
+    /// Files the key under `hash` to be looked at after `deadline`.
+    pub fn file(&mut self, hash: u64, deadline: i64, now: i64) {
+        let wheel = match &mut self.rebuild {
+            Some((wheel, _)) => wheel,
+            None => self.wheel.get_or_insert_with(|| Box::new(Wheel::new(now))),
+        };
+        wheel.file(hash, deadline.saturating_add(1));
+    }
+
+    /// Records, stale ones included.
+    pub fn len(&self) -> usize {
+        self.wheels().map(|wheel| wheel.len()).sum()
+    }
+
+    /// Bytes of all wheels.
+    pub fn memory(&self) -> usize {
+        self.wheels().map(|wheel| wheel.memory()).sum()
+    }
+
+    /// Drops a piece of a wheel nobody needs any more; true when more is left.
+    pub fn drop_some(&mut self, chunks: usize) -> bool {
+        self.rebuild = None;
+        [&mut self.wheel, &mut self.retired].into_iter().any(|wheel| drop_piece(wheel, chunks))
+    }
+
+    fn wheels(&self) -> impl Iterator<Item = &Wheel> {
+        let rebuild = self.rebuild.as_ref().map(|(wheel, _)| wheel);
+        [self.wheel.as_ref(), rebuild, self.retired.as_ref()].into_iter().flatten().map(|w| &**w)
+    }
+
+    /// Unix milliseconds of the next thing to do for `expires` keys with a deadline.
+    fn next(&self, expires: usize, now: i64) -> Option<i64> {
+        if self.rebuild.is_some() || self.retired.is_some() || self.is_stale(expires, now) {
+            return Some(now);
+        }
+        self.wheel.as_ref()?.next()
+    }
+
+    /// Whether the wheel must be built anew: it holds too much, or the clock went back behind it.
+    fn is_stale(&self, expires: usize, now: i64) -> bool {
+        self.wheel.as_ref().is_some_and(|wheel| {
+            wheel.len() > 2 * expires + STALE_RECORDS_MAX || wheel.time() > now.max(0)
+        })
+    }
+
+    fn pop(&mut self, now: i64) -> Option<u64> {
+        let old = self.wheel.as_mut().and_then(|wheel| wheel.pop(now));
+        old.or_else(|| self.rebuild.as_mut().and_then(|(wheel, _)| wheel.pop(now)))
+    }
+
+    /// Forgets an empty wheel of a database without deadlines.
+    fn tidy(&mut self, expires: usize) {
+        if expires == 0 && self.wheel.as_ref().is_some_and(|wheel| wheel.is_empty()) {
+            self.wheel = None;
+        }
+    }
+}
+
+/// Drops some chunks; false and no wheel when nothing was left.
+fn drop_piece(wheel: &mut Option<Box<Wheel>>, chunks: usize) -> bool {
+    let more = wheel.as_mut().is_some_and(|wheel| wheel.drop_some(chunks));
+    if !more {
+        *wheel = None;
+    }
+    more
+}
+
+/// What a record stands for.
+enum Due {
+    Nothing,
+    Expired(Ref),
+    Later(i64),
+}
+
+impl Store {
+    fn due(&self, hash: u64) -> Due {
+        let mut due = Due::Nothing;
+        self.table().candidates(hash, |&at| {
+            let Some(deadline) = self.entry(at).deadline() else { return };
+            if self.hash_of(at) != hash {
+                return;
+            }
+            due = match due {
+                Due::Expired(other) => Due::Expired(other),
+                _ if self.is_past(deadline) => Due::Expired(at),
+                Due::Later(other) => Due::Later(other.min(deadline)),
+                Due::Nothing => Due::Later(deadline),
+            };
+        });
+        due
+    }
+}
+
+impl Db {
+    /// Unix milliseconds of the next thing the wheel must do; `None`: nothing.
+    pub(super) fn next_deadline(&self) -> Option<i64> {
+        if !self.shared.policy.get().active_expire {
+            return None;
+        }
+        self.store.timers.next(self.store.expires(), self.shared.now.get())
+    }
+
+    /// Works on up to `budget` due records; returns what is left of the budget.
+    pub(super) fn expire_due(&mut self, budget: usize) -> usize {
+        let mut left = budget;
+        while left > 0 {
+            let mut batch = [0; BATCH];
+            let len = self.pop_due(&mut batch[..left.min(BATCH)]);
+            if len == 0 {
+                break;
+            }
+            left -= len;
+            let batch = &batch[..len];
+            batch.iter().for_each(|&hash| self.store.table().prefetch(hash));
+            batch.iter().for_each(|&hash| self.store.prefetch_entry(hash));
+            batch.iter().for_each(|&hash| self.resolve(hash));
+        }
+        self.store.timers.tidy(self.store.expires());
+        self.renew_wheel(left)
+    }
+
+    fn pop_due(&mut self, out: &mut [u64]) -> usize {
+        let now = self.shared.now.get();
+        let records = std::iter::from_fn(|| self.store.timers.pop(now));
+        out.iter_mut().zip(records).map(|(slot, record)| *slot = record).count()
+    }
+
+    fn resolve(&mut self, hash: u64) {
+        loop {
+            match self.store.due(hash) {
+                Due::Nothing => return,
+                Due::Expired(at) => self.expire(hash, at),
+                Due::Later(deadline) => {
+                    let now = self.shared.now.get();
+                    return self.store.timers.file(hash, deadline, now);
+                }
+            }
+        }
+    }
+
+    /// Removes a key that is past its deadline.
+    pub(super) fn expire(&mut self, hash: u64, at: Ref) {
+        bump(&self.shared.expired_keys);
+        self.discard(hash, at);
+    }
+
+    /// Builds the wheel anew while it is stale, a segment at a time.
+    fn renew_wheel(&mut self, budget: usize) -> usize {
+        let mut left = budget;
+        while left >= PIECE_COST {
+            let now = self.shared.now.get();
+            let expires = self.store.expires();
+            let timers = &mut self.store.timers;
+            if timers.retired.is_some() {
+                drop_piece(&mut timers.retired, PIECE_COST);
+            } else if let Some((_, position)) = &timers.rebuild {
+                let from = *position;
+                self.refile_segment(from, now);
+            } else if timers.is_stale(expires, now) {
+                timers.rebuild = Some((Box::new(Wheel::new(now)), 0));
+            } else {
+                break;
+            }
+            left -= PIECE_COST;
+        }
+        left
+    }
+
+    /// Files the entries of the segment at `from` in the new wheel.
+    fn refile_segment(&mut self, from: u64, now: i64) {
+        let (slots, next) = self.store.table().segment_at(from);
+        let slots: Vec<Ref> = slots.copied().collect();
+        slots.iter().for_each(|&at| self.store.arena().prefetch(at));
+        for at in slots {
+            let Some(deadline) = self.store.entry(at).deadline() else { continue };
+            let hash = self.store.hash_of(at);
+            if position(hash) >= from {
+                self.store.timers.file(hash, deadline, now);
+            }
+        }
+        let timers = &mut self.store.timers;
+        let Some((wheel, position)) = timers.rebuild.take() else { return };
+        match next {
+            Some(next) => timers.rebuild = Some((wheel, next.max(position))),
+            None => timers.retired = timers.wheel.replace(wheel),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What all databases of one keyspace look at: time, policy, statistics, hash seed, lazy free.
+//!
+//! Everything here is a `Cell` behind one `Rc`: the keyspace lives on one thread, and a lookup
+//! must not pay for more than a load.
+//!
+//! Invariant: knows nothing of entries.
+
+use std::cell::{Cell, RefCell};
+use std::hash::{BuildHasher, Hasher};
+
+use foldhash::SharedSeed;
+use foldhash::quality::SeedableRandomState;
+
+use crate::base::rng::Rng;
+use crate::keyspace::entry::Clock;
+use crate::keyspace::lazyfree::Garbage;
+
+/// The counter a new key starts with under LFU, as in Redis.
+const LFU_COUNTER_NEW: u8 = 5;
+
+/// How keys age and whether they expire on their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Clocks count frequency (LFU) instead of the time of the last use (LRU).
+    pub lfu: bool,
+    /// `lfu-log-factor`: the higher, the more uses a counter step takes.
+    pub lfu_log_factor: u32,
+    /// `lfu-decay-time`: minutes per step that a counter loses; 0: none.
+    pub lfu_decay_time: u32,
+    /// Whether keys go at their deadline; off (DEBUG SET-ACTIVE-EXPIRE 0), only when accessed.
+    pub active_expire: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { lfu: false, lfu_log_factor: 10, lfu_decay_time: 1, active_expire: true }
+    }
+}
+
+/// Statistics since the start or the last reset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Lookups for reading that found a key.
+    pub hits: u64,
+    /// Lookups for reading that found none.
+    pub misses: u64,
+    /// Keys removed because of their deadline.
+    pub expired_keys: u64,
+    /// Objects freed in slices.
+    pub lazyfreed: u64,
+    /// Objects that wait to be freed in slices; not reset.
+    pub lazyfree_pending: u64,
+}
+
+/// The shared part of a keyspace.
+pub struct Shared {
+    pub now: Cell<i64>,
+    /// Whether lookups update the clock of what they find.
+    pub touch: Cell<bool>,
+    pub policy: Cell<Policy>,
+    pub hits: Cell<u64>,
+    pub misses: Cell<u64>,
+    pub expired_keys: Cell<u64>,
+    pub garbage: RefCell<Garbage>,
+    pub rng: RefCell<Rng>,
+    hasher: SeedableRandomState,
+}
+
+impl Shared {
+    pub fn new(seed: u64) -> Shared {
+        // The hasher wants its seeds for the life of the program, which is what a keyspace is for;
+        // 48 bytes are left behind when one is dropped earlier.
+        let seeds: &'static SharedSeed = Box::leak(Box::new(SharedSeed::from_u64(seed)));
+        Shared {
+            now: Cell::new(0),
+            touch: Cell::new(true),
+            policy: Cell::new(Policy::default()),
+            hits: Cell::new(0),
+            misses: Cell::new(0),
+            expired_keys: Cell::new(0),
+            garbage: RefCell::default(),
+            rng: RefCell::new(Rng::seeded(seed)),
+            hasher: SeedableRandomState::with_seed(seed.rotate_left(32), seeds),
+        }
+    }
+
+    /// The keyed hash of `key`.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    /// Whether `deadline` has passed. A key is there in the millisecond of its deadline, as in
+    /// Redis.
+    #[inline]
+    pub fn is_past(&self, deadline: i64) -> bool {
+        self.now.get() > deadline
+    }
+
+    /// The clock of a key that is new.
+    pub fn clock_new(&self) -> Clock {
+        match self.policy.get().lfu {
+            true => self.lfu_clock(LFU_COUNTER_NEW),
+            false => self.lru_clock(),
+        }
+    }
+
+    /// The clock of a key that is used now and had `clock` before.
+    #[inline]
+    pub fn clock_used(&self, clock: Clock) -> Clock {
+        match self.policy.get().lfu {
+            true => self.lfu_clock(self.lfu_increment(self.lfu_counter(clock))),
+            false => self.lru_clock(),
+        }
+    }
+
+    /// The counter that `clock` stands for now, after its decay.
+    pub fn lfu_counter(&self, [counter, low, high]: Clock) -> u8 {
+        let elapsed = self.minutes().wrapping_sub(u16::from_le_bytes([low, high]));
+        let periods = match self.policy.get().lfu_decay_time {
+            0 => 0,
+            minutes => u32::from(elapsed) / minutes,
+        };
+        counter.saturating_sub(u8::try_from(periods).unwrap_or(u8::MAX))
+    }
+
+    /// Seconds since the use that `clock` stands for.
+    pub fn idle_seconds(&self, [a, b, c]: Clock) -> u64 {
+        const MASK: u32 = (1 << 24) - 1;
+        let used = u32::from_le_bytes([a, b, c, 0]);
+        u64::from(self.seconds().wrapping_sub(used) & MASK)
+    }
+
+    fn seconds(&self) -> u32 {
+        (self.now.get() / 1000) as u32
+    }
+
+    fn minutes(&self) -> u16 {
+        (self.now.get() / 60_000) as u16
+    }
+
+    #[inline]
+    fn lru_clock(&self) -> Clock {
+        let [a, b, c, _] = self.seconds().to_le_bytes();
+        [a, b, c]
+    }
+
+    fn lfu_clock(&self, counter: u8) -> Clock {
+        let [low, high] = self.minutes().to_le_bytes();
+        [counter, low, high]
+    }
+
+    /// Redis's logarithmic counter: the higher it is, the less likely it rises.
+    fn lfu_increment(&self, counter: u8) -> u8 {
+        let above = f64::from(counter.saturating_sub(LFU_COUNTER_NEW));
+        let chance = 1.0 / (above * f64::from(self.policy.get().lfu_log_factor) + 1.0);
+        let rises = self.rng.borrow_mut().f64() < chance;
+        counter.saturating_add(u8::from(rises))
+    }
+}
+
+/// Adds one.
+#[inline]
+pub fn bump(counter: &Cell<u64>) {
+    counter.set(counter.get() + 1);
+}

@@ -1,0 +1,441 @@
+//! The entries of one database and all that belongs to them: what SWAPDB exchanges and FLUSHDB
+//! throws away.
+//!
+//! Invariant: does what it is told; knows nothing of watchers, statistics or the present time.
+
+use std::rc::Rc;
+
+use crate::base::alloc;
+use crate::ds::arena::{self, Arena, Ref};
+use crate::ds::pool::Pool;
+use crate::ds::segments::{Hashing, Segments};
+use crate::keyspace::entry::{self, Clock, Draft, Entry, EntryMut, Part};
+use crate::keyspace::expire::Timers;
+use crate::keyspace::shared::Shared;
+use crate::types::{Encoding, Value, ValueRef, ValueType, integer};
+
+/// Bytes of an arena that one slice of a demolition unmaps.
+const DEMOLISH_BYTES: usize = 256 * 1024;
+/// Chunks of timer records that one slice of a demolition drops.
+const DEMOLISH_CHUNKS: usize = 256;
+
+/// The entries of one database.
+pub struct Store {
+    shared: Rc<Shared>,
+    table: Segments<Ref>,
+    arena: Arena,
+    keys: Pool<Box<[u8]>>,
+    values: Pool<Value>,
+    pub timers: Timers,
+    expires: usize,
+    /// Of all deadlines, for their average.
+    deadline_sum: i128,
+    /// Entries at the start of a demolition.
+    doomed: usize,
+}
+
+/// What a key is to hold.
+pub enum Content<'a> {
+    Int(i64),
+    Text(&'a [u8], Encoding),
+    Value(Value, ValueType, Encoding),
+}
+
+/// An entry taken out of a store, or a copy of it.
+pub struct Parcel {
+    pub content: Content<'static>,
+    pub deadline: Option<i64>,
+    pub clock: Clock,
+}
+
+/// Reads keys through their entries.
+struct Keys<'a> {
+    shared: &'a Shared,
+    arena: &'a Arena,
+    keys: &'a Pool<Box<[u8]>>,
+}
+
+impl Hashing<Ref> for Keys<'_> {
+    fn hash(&self, slot: &Ref) -> u64 {
+        self.shared.hash(key_bytes(self.arena, self.keys, *slot))
+    }
+
+    fn prefetch(&self, slot: &Ref) {
+        self.arena.prefetch(*slot);
+    }
+}
+
+#[inline]
+fn key_bytes<'a>(arena: &'a Arena, keys: &'a Pool<Box<[u8]>>, at: Ref) -> &'a [u8] {
+    match Entry(arena.bytes(at)).key() {
+        Part::Inline(key) => key,
+        Part::Outside(id) => keys.get(id).expect("a long key is in its pool"),
+    }
+}
+
+impl Store {
+    pub fn new(shared: Rc<Shared>) -> Store {
+        Store {
+            shared,
+            table: Segments::default(),
+            arena: Arena::default(),
+            keys: Pool::default(),
+            values: Pool::default(),
+            timers: Timers::default(),
+            expires: 0,
+            deadline_sum: 0,
+            doomed: 0,
+        }
+    }
+
+    pub fn table(&self) -> &Segments<Ref> {
+        &self.table
+    }
+
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub fn expires(&self) -> usize {
+        self.expires
+    }
+
+    /// Whether `deadline` has passed.
+    pub fn is_past(&self, deadline: i64) -> bool {
+        self.shared.is_past(deadline)
+    }
+
+    pub fn deadline_sum(&self) -> i128 {
+        self.deadline_sum
+    }
+
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Ref> {
+        self.table.find(hash, |&at| key_bytes(&self.arena, &self.keys, at) == key)
+    }
+
+    #[inline]
+    pub fn entry(&self, at: Ref) -> Entry<'_> {
+        Entry(self.arena.bytes(at))
+    }
+
+    #[inline]
+    pub fn entry_mut(&mut self, at: Ref) -> EntryMut<'_> {
+        EntryMut(self.arena.bytes_mut(at))
+    }
+
+    #[inline]
+    pub fn key(&self, at: Ref) -> &[u8] {
+        key_bytes(&self.arena, &self.keys, at)
+    }
+
+    #[inline]
+    pub fn hash_of(&self, at: Ref) -> u64 {
+        self.shared.hash(self.key(at))
+    }
+
+    #[inline]
+    pub fn value(&self, at: Ref) -> ValueRef<'_> {
+        let entry = self.entry(at);
+        match entry.value() {
+            Part::Inline(bytes) if entry.encoding() == Encoding::Int => {
+                ValueRef::Int(integer::unpack(bytes))
+            }
+            Part::Inline(bytes) => ValueRef::Str(bytes),
+            Part::Outside(id) => self.outside(id).as_ref(),
+        }
+    }
+
+    fn outside(&self, id: u32) -> &Value {
+        self.values.get(id).expect("a value outside is in its pool")
+    }
+
+    /// Puts `content` under `key`: into `old`, which is that key's entry, or a new one.
+    pub fn put(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        old: Option<Ref>,
+        content: Content<'_>,
+        deadline: Option<i64>,
+        clock: Clock,
+    ) {
+        let old_deadline = old.and_then(|at| self.entry(at).deadline());
+        let old_key = old.map(|at| self.entry(at).draft());
+        let (old_key_id, old_value_id) = match old_key {
+            Some(draft) => (outside_id(draft.key), outside_id(draft.value)),
+            None => (None, None),
+        };
+        let key_part = match old_key_id {
+            Some(id) => Part::Outside(id),
+            None if entry::key_fits(key.len()) => Part::Inline(key),
+            None => Part::Outside(self.keys.insert(key.into())),
+        };
+        let draft = Draft {
+            value_type: ValueType::String,
+            encoding: Encoding::Int,
+            clock,
+            deadline,
+            key: key_part,
+            value: Part::Inline(&[]),
+        };
+        self.put_value(hash, old, draft, content, old_value_id);
+        self.account_deadline(hash, old_deadline, deadline);
+    }
+
+    /// Decides where the value of `draft` stands and writes the entry.
+    fn put_value(
+        &mut self,
+        hash: u64,
+        old: Option<Ref>,
+        draft: Draft<'_>,
+        content: Content<'_>,
+        old_value: Option<u32>,
+    ) {
+        let (value, value_type, encoding) = match content {
+            Content::Int(number) => {
+                let (bytes, len) = integer::pack(number);
+                let value = Part::Inline(&bytes[..len]);
+                self.drop_value(old_value);
+                return self.write(hash, old, Draft { value, ..draft });
+            }
+            Content::Text(text, encoding) => {
+                let inline = Draft { value: Part::Inline(text), encoding, ..draft };
+                if inline.fits() {
+                    self.drop_value(old_value);
+                    return self.write(hash, old, inline);
+                }
+                (Value::Bytes(text.to_vec()), ValueType::String, encoding)
+            }
+            Content::Value(value, value_type, encoding) => (value, value_type, encoding),
+        };
+        if let Some(text) = value.text() {
+            let inline = Draft { value: Part::Inline(text), value_type, encoding, ..draft };
+            if inline.fits() {
+                self.drop_value(old_value);
+                return self.write(hash, old, inline);
+            }
+        }
+        let id = match old_value {
+            Some(id) => {
+                *self.values.get_mut(id).expect("a value outside is in its pool") = value;
+                id
+            }
+            None => self.values.insert(value),
+        };
+        let value = Part::Outside(id);
+        self.write(hash, old, Draft { value, value_type, encoding, ..draft });
+    }
+
+    fn drop_value(&mut self, id: Option<u32>) {
+        if let Some(id) = id {
+            self.values.remove(id);
+        }
+    }
+
+    /// Writes an entry: over `old` when the slot has the right size, else into a new slot.
+    fn write(&mut self, hash: u64, old: Option<Ref>, draft: Draft<'_>) {
+        let bytes = arena::slot_bytes(draft.len());
+        if let Some(at) = old
+            && arena::slot_bytes(self.entry(at).len()) == bytes
+        {
+            draft.write(self.arena.bytes_mut(at));
+            return;
+        }
+        let at = self.arena.alloc(bytes);
+        draft.write(self.arena.bytes_mut(at));
+        match old {
+            Some(old) => {
+                self.table.replace(hash, old, at);
+                self.arena.free(old);
+            }
+            None => {
+                let Store { shared, table, arena, keys, .. } = self;
+                table.insert(hash, at, &Keys { shared, arena, keys });
+            }
+        }
+    }
+
+    /// Keeps the books on a deadline that changed and files it where no earlier record stands.
+    fn account_deadline(&mut self, hash: u64, old: Option<i64>, new: Option<i64>) {
+        self.expires -= usize::from(old.is_some());
+        self.deadline_sum -= i128::from(old.unwrap_or(0));
+        let Some(deadline) = new else { return };
+        self.expires += 1;
+        self.deadline_sum += i128::from(deadline);
+        if old.is_none_or(|old| deadline < old) {
+            self.timers.file(hash, deadline, self.shared.now.get());
+        }
+    }
+
+    /// Changes the deadline of the entry at `at`.
+    pub fn set_deadline(&mut self, hash: u64, at: Ref, deadline: Option<i64>) {
+        let old = self.entry(at).deadline();
+        if !self.entry_mut(at).set_deadline(deadline) {
+            // The width differs: the entry is written anew from a copy.
+            let mut copy = [0u8; arena::SLOT_BYTES_MAX];
+            let entry = self.entry(at);
+            let len = entry.len();
+            copy[..len].copy_from_slice(&entry.0[..len]);
+            let draft = Draft { deadline, ..Entry(&copy).draft() };
+            if draft.fits() {
+                self.write(hash, Some(at), draft);
+            } else {
+                self.move_outside(hash, at, draft);
+            }
+        }
+        self.account_deadline(hash, old, deadline);
+    }
+
+    /// Writes `draft` over `at` with its inline value moved out, where it no longer fits.
+    fn move_outside(&mut self, hash: u64, at: Ref, draft: Draft<'_>) {
+        let Part::Inline(bytes) = draft.value else {
+            unreachable!("an entry without a value fits");
+        };
+        let id = self.values.insert(Value::Bytes(bytes.to_vec()));
+        self.write(hash, Some(at), Draft { value: Part::Outside(id), ..draft });
+    }
+
+    /// Takes the entry at `at` out; its value too when that stood outside.
+    pub fn remove(&mut self, hash: u64, at: Ref) -> Option<Value> {
+        let draft = self.entry(at).draft();
+        let (key, value, deadline) =
+            (outside_id(draft.key), outside_id(draft.value), draft.deadline);
+        let Store { shared, table, arena, keys, .. } = self;
+        let removed = table.remove(hash, |&slot| slot == at, &Keys { shared, arena, keys });
+        debug_assert!(removed.is_some());
+        self.arena.free(at);
+        if let Some(id) = key {
+            self.keys.remove(id);
+        }
+        self.account_deadline(hash, deadline, None);
+        self.values.remove(value?)
+    }
+
+    /// Takes the entry at `at` out, to be put elsewhere.
+    pub fn take(&mut self, hash: u64, at: Ref) -> Parcel {
+        let mut parcel = self.parcel(at, |_| Value::Bytes(Vec::new()));
+        let kind = (self.entry(at).value_type(), self.entry(at).encoding());
+        if let Some(value) = self.remove(hash, at) {
+            parcel.content = Content::Value(value, kind.0, kind.1);
+        }
+        parcel
+    }
+
+    /// A deep copy of the entry at `at`.
+    pub fn copy(&self, at: Ref) -> Parcel {
+        self.parcel(at, Value::clone)
+    }
+
+    fn parcel(&self, at: Ref, outside: impl FnOnce(&Value) -> Value) -> Parcel {
+        let entry = self.entry(at);
+        let content = match entry.value() {
+            Part::Inline(bytes) if entry.encoding() == Encoding::Int => {
+                Content::Int(integer::unpack(bytes))
+            }
+            Part::Inline(bytes) => {
+                Content::Value(Value::Bytes(bytes.to_vec()), entry.value_type(), entry.encoding())
+            }
+            Part::Outside(id) => {
+                let value = outside(self.outside(id));
+                Content::Value(value, entry.value_type(), entry.encoding())
+            }
+        };
+        Parcel { content, deadline: entry.deadline(), clock: entry.clock() }
+    }
+
+    /// The bytes of the string at `at`, lengthened with zeroes to at least `len` and from now on
+    /// raw.
+    pub fn string_mut(&mut self, hash: u64, key: &[u8], at: Ref, len: usize) -> &mut [u8] {
+        let entry = self.entry(at);
+        let at = match entry.value() {
+            Part::Outside(_) => at,
+            Part::Inline(bytes) if entry.encoding() != Encoding::Int => {
+                let grown = entry.len() + len.saturating_sub(bytes.len());
+                match arena::slot_bytes(grown) == arena::slot_bytes(entry.len()) {
+                    true => at,
+                    false => self.grow_string(hash, key, at, len),
+                }
+            }
+            Part::Inline(_) => self.grow_string(hash, key, at, len),
+        };
+        self.entry_mut(at).set_encoding(Encoding::Raw);
+        if let Part::Outside(id) = self.entry(at).value() {
+            let value = self.values.get_mut(id).expect("a value outside is in its pool");
+            let text = value.text_mut().expect("the caller knows that it is a string");
+            text.resize(text.len().max(len), 0);
+            return text;
+        }
+        let mut entry = self.entry_mut(at);
+        let len = Entry(entry.0).value_len().max(len);
+        entry.resize_value(len);
+        entry.into_value()
+    }
+
+    /// Gives the string at `at`, which is inline, room for `len` bytes.
+    fn grow_string(&mut self, hash: u64, key: &[u8], at: Ref, len: usize) -> Ref {
+        let mut bytes = match self.value(at) {
+            ValueRef::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec(),
+            ValueRef::Str(bytes) => bytes.to_vec(),
+        };
+        bytes.resize(bytes.len().max(len), 0);
+        let (deadline, clock) = (self.entry(at).deadline(), self.entry(at).clock());
+        let content = Content::Value(Value::Bytes(bytes), ValueType::String, Encoding::Raw);
+        self.put(hash, key, Some(at), content, deadline, clock);
+        self.find(hash, key).expect("it was just written")
+    }
+
+    /// Bytes that the entry at `at` accounts for: slot, share of the table, what stands outside.
+    pub fn memory_of(&self, at: Ref) -> usize {
+        // A bucket is a slot and a control byte; segments are on average two thirds full.
+        const TABLE_BYTES: usize = 9;
+        const TIMER_BYTES: usize = 8;
+        let entry = self.entry(at);
+        let key = match entry.key() {
+            Part::Inline(_) => 0,
+            Part::Outside(_) => alloc::estimate(self.key(at).len()) + size_of::<Box<[u8]>>(),
+        };
+        let value = match entry.value() {
+            Part::Inline(_) => 0,
+            Part::Outside(id) => alloc::estimate(self.outside(id).memory()) + size_of::<Value>(),
+        };
+        let timer = usize::from(entry.has_deadline()) * TIMER_BYTES;
+        arena::slot_bytes(entry.len()) + TABLE_BYTES + timer + key + value
+    }
+
+    /// Bytes of tables and pools.
+    pub fn table_memory(&self) -> usize {
+        self.table.memory() + self.keys.memory() + self.values.memory() + self.arena.overhead()
+    }
+
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.table.candidates(hash, |&at| self.arena.prefetch(at));
+    }
+
+    /// Entries that a demolition frees.
+    pub fn doomed(&self) -> usize {
+        self.doomed.max(self.len())
+    }
+
+    /// Frees a piece of a store that nobody uses any more; false when nothing is left.
+    pub fn demolish(&mut self) -> bool {
+        self.doomed = self.doomed();
+        self.values.take_chunk().is_some()
+            || self.keys.take_chunk().is_some()
+            || self.table.drop_some()
+            || self.timers.drop_some(DEMOLISH_CHUNKS)
+            || self.arena.release(DEMOLISH_BYTES)
+    }
+}
+
+fn outside_id(part: Part<'_>) -> Option<u32> {
+    match part {
+        Part::Inline(_) => None,
+        Part::Outside(id) => Some(id),
+    }
+}
