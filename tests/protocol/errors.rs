@@ -49,7 +49,7 @@ fn missing_dollar() {
         check_fatal(server, "*3\r\n$3\r\nSET\r\n$1\r\nx\r\nfooz\r\n", "expected '$', got 'f'");
         check_fatal(server, "*2\r\n*1\r\n", "expected '$', got '*'");
         check_fatal(server, "*1\r\n:1\r\n", "expected '$', got ':'");
-        check_fatal(server, "*1\r\n\r\n", "expected '$', got '\r'");
+        check_fatal(server, "*1\r\n\r\n", "expected '$', got ' '");
     });
 }
 

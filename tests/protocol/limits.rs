@@ -26,6 +26,7 @@ fn announced_lengths_cost_no_memory() {
 fn half_requests_then_reset_leave_others_alone() {
     each_backend(|server| {
         let mut bystander = server.client();
+        bystander.check("PING", simple("PONG"));
         bystander.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\nhe");
         let fds = server.fd_count();
         for request in ["*2\r\n$3\r\nGET\r\n$10000000\r\nabc", "*", "SET k", "*1\r\n$4\r\nPING\r"] {
@@ -89,9 +90,13 @@ fn a_client_that_does_not_read_does_not_block_others() {
     });
 }
 
+/// Redis bounds this since 7.2.8 (CVE-2025-21605), so older servers cannot stand in.
 #[test]
 fn output_before_authentication_is_bounded() {
     each_backend_with(&["--requirepass", "secret"], |server| {
+        if server.is_stand_in() {
+            return;
+        }
         let mut deaf = server.client();
         let burst = b"PING\r\n".repeat(10_000);
         let closed = (0..2_000).any(|_| deaf.try_send(&burst).is_err());

@@ -4,7 +4,7 @@ use crate::support::*;
 
 /// A stream with every shape of request; its replies do not depend on what ran before.
 fn sample_stream() -> Vec<u8> {
-    let mut stream = b"PING\r\n\r\n*0\r\n*-1\r\nping inline\n  del key \"a b\" 'c' \r\n".to_vec();
+    let mut stream = b"PING\r\n\r\n*0\r\n*-1\r\nping inline\n  del nokey \"a b\" 'c' \r\n".to_vec();
     let value = "v".repeat(300);
     for line in [
         "SET key 10",

@@ -58,6 +58,8 @@ pub fn each_backend_with(args: &[&str], test: impl Fn(&Server)) {
 pub struct Server {
     child: Child,
     binary: PathBuf,
+    /// None for a reference server.
+    backend: Option<Backend>,
     args: Vec<String>,
     port: u16,
     dir: PathBuf,
@@ -74,16 +76,16 @@ impl Server {
             Backend::Epoll => &["--io-backend", "epoll"],
             Backend::Unset => &[],
         };
-        Server::spawn(binary_under_test(), &[driver, args].concat())
+        Server::spawn(binary_under_test(), Some(backend), &[driver, args].concat())
     }
 
     /// Starts the server to compare with: `REFERENCE_BIN`, by default redis-server on PATH.
     pub fn reference(args: &[&str]) -> Server {
         let binary = std::env::var("REFERENCE_BIN").unwrap_or_else(|_| "redis-server".into());
-        Server::spawn(binary.into(), args)
+        Server::spawn(binary.into(), None, args)
     }
 
-    fn spawn(binary: PathBuf, args: &[&str]) -> Server {
+    fn spawn(binary: PathBuf, backend: Option<Backend>, args: &[&str]) -> Server {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("sidering-test-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
@@ -92,8 +94,8 @@ impl Server {
         for _ in 0..5 {
             let port = free_port();
             let child = launch(&binary, &args, port, &dir);
-            let mut server =
-                Server { child, binary: binary.clone(), args: args.clone(), port, dir: dir.clone() };
+            let (binary, args, dir) = (binary.clone(), args.clone(), dir.clone());
+            let mut server = Server { child, binary, backend, args, port, dir };
             if server.accepts() {
                 return server;
             }
@@ -107,7 +109,10 @@ impl Server {
     fn accepts(&mut self) -> bool {
         let deadline = Instant::now() + START_WAIT;
         while self.child.try_wait().expect("a child").is_none() {
-            if Client::connect(self.address()).is_ok() {
+            if let Ok(mut probe) = Client::connect(self.address()) {
+                // The answer to QUIT, not the end of the test, takes the probe off the books.
+                let _ = probe.try_send(b"QUIT\r\n");
+                probe.recv_to_end();
                 return true;
             }
             assert!(Instant::now() < deadline, "does not accept in time: {}", self.log());
@@ -139,6 +144,11 @@ impl Server {
     /// The server's working directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// True for a redis-server in Sidering's place, which lacks what only Sidering promises.
+    pub fn is_stand_in(&self) -> bool {
+        self.backend == Some(Backend::Unset)
     }
 
     pub fn pid(&self) -> u32 {
