@@ -120,10 +120,7 @@ fn control_bytes_in_a_command_name_stay_out_of_the_error_line() {
     each_backend(|server| {
         let mut client = server.client();
         let reply = client.cmd(&["no\r\nsuch", "a\nb"]);
-        assert_eq!(
-            reply,
-            err("unknown command 'no  such', with args beginning with: 'a b' ")
-        );
+        assert_eq!(reply, err("unknown command 'no  such', with args beginning with: 'a b' "));
         client.check("PING", simple("PONG"));
     });
 }

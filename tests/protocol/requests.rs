@@ -78,7 +78,8 @@ fn a_long_pipeline_is_answered_in_order() {
     each_backend(|server| {
         let mut client = server.client();
         let count = 20_000;
-        let requests: Vec<u8> = (0..count).flat_map(|i| format!("ECHO {i}\r\n").into_bytes()).collect();
+        let requests: Vec<u8> =
+            (0..count).flat_map(|i| format!("ECHO {i}\r\n").into_bytes()).collect();
         client.send(&requests);
         for i in 0..count {
             assert_eq!(client.recv(), bulk(i.to_string()));
@@ -146,7 +147,8 @@ fn requests_before_a_half_close_are_answered() {
 #[test]
 fn a_unix_socket_serves_like_tcp() {
     for backend in backends() {
-        let path = std::env::temp_dir().join(format!("sidering-{}-{backend:?}", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("sidering-{}-{backend:?}", std::process::id()));
         let name = path.to_str().expect("a plain path");
         let server = Server::start(backend, &["--unixsocket", name, "--unixsocketperm", "700"]);
         let mut client = Client::connect_unix(&path).expect("a listening socket");
