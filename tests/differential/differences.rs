@@ -13,12 +13,15 @@ pub enum Rule {
     Kind,
     /// Integers at most this far apart; negative ones, being codes, must be equal.
     Near(i64),
-    /// The reference's text first, then ours.
-    Reworded(&'static str, &'static str),
 }
 
 /// Commands that are never sent.
 pub const EXCLUDED: &[(&str, &str)] = &[
+    (
+        "client|setname",
+        "Redis 7.2 looks at a name only up to its first zero byte, 7.0 at all of it",
+    ),
+    ("auth", "Redis 7.2 leaves a failed AUTH without a reply when others are pending"),
     ("dump", "the payload's version differs; persistence has its own tests"),
     ("restore", "as DUMP"),
     ("migrate", "opens connections"),
@@ -38,6 +41,7 @@ const DIFFERENCES: &[(&str, Rule, &str)] = &[
     ("pttl", Rule::Near(5_000), "the servers are asked one after the other"),
     ("expiretime", Rule::Near(5), "relative deadlines were set one after the other"),
     ("pexpiretime", Rule::Near(5_000), "relative deadlines were set one after the other"),
+    ("hello", Rule::Kind, "names the server and the connection"),
     ("object|idletime", Rule::Near(5), "the servers are asked one after the other"),
     ("object|refcount", Rule::Kind, "Sidering's values are never shared"),
 ];
@@ -57,9 +61,6 @@ impl Rule {
             (Rule::AnyOrder, Value::Array(a), Value::Array(b)) => sorted(a) == sorted(b),
             (Rule::Kind, a, b) if !a.is_error() => {
                 std::mem::discriminant(a) == std::mem::discriminant(b)
-            }
-            (Rule::Reworded(reference, subject), Value::Error(a), Value::Error(b)) => {
-                a == subject && b == reference
             }
             _ => ours == theirs,
         }

@@ -104,8 +104,12 @@ const BIT_OFFSETS: [&str; 12] =
 const BIT_OPERATIONS: [&str; 6] = ["AND", "or", "XOR", "NOT", "nand", ""];
 const TYPES: [&str; 5] = ["string", "STRING", "list", "hash", "nosuch"];
 
-/// Within the lifetime of a run nothing given such a deadline expires.
-const FAR_SECONDS: u64 = 1_000_000;
+/// Within the lifetime of a run nothing given such a time to live expires, in either unit.
+const FAR: u64 = 1_000_000;
+/// Times to live differ by more than the servers' clocks do, or GT and LT would be a toss-up.
+const FAR_STEP: u64 = 10_007;
+const FAR_STEPS: u64 = 1_000_000;
+const RELATIVE_MAX: u64 = 1 << 54;
 const FAR_UNIX_SECONDS: &str = "4000000000";
 const FAR_UNIX_MILLISECONDS: &str = "4000000000000";
 /// Offsets stay below this, so that no value grows large and LCS stays quick.
@@ -141,13 +145,18 @@ pub struct Generator {
     /// Every token of the vocabulary, for options in the wrong place.
     tokens: Vec<String>,
     in_transaction: bool,
+    /// Chooses the protocol again after a RESET.
+    hello: Command,
+    after_reset: bool,
 }
 
 impl Generator {
-    pub fn new(seed: u64, syntaxes: Vec<Syntax>) -> Generator {
+    pub fn new(seed: u64, hello: &str, syntaxes: Vec<Syntax>) -> Generator {
         let mut tokens = Vec::new();
         syntaxes.iter().flat_map(|syntax| &syntax.args).for_each(|arg| collect(arg, &mut tokens));
-        Generator { rng: Rng::with_seed(seed), syntaxes, tokens, in_transaction: false }
+        let hello = Command { words: hello.split(' ').map(Into::into).collect() };
+        let rng = Rng::with_seed(seed);
+        Generator { rng, syntaxes, tokens, in_transaction: false, hello, after_reset: false }
     }
 
     /// The transaction was discarded behind the generator's back.
@@ -156,6 +165,9 @@ impl Generator {
     }
 
     pub fn next(&mut self) -> Command {
+        if std::mem::take(&mut self.after_reset) {
+            return self.hello.clone();
+        }
         let mut command = match self.rng.u8(..100) {
             0..15 if self.in_transaction => self.end_of_transaction(),
             0..8 => self.seed_key(),
@@ -165,7 +177,7 @@ impl Generator {
             // Rarely: an empty keyspace makes dull replies.
             command = if self.one_in(10) { command } else { self.from_syntax() };
         }
-        tame(&mut command);
+        tame(&mut command, &mut self.rng);
         self.follow_transaction(&command);
         command
     }
@@ -176,6 +188,7 @@ impl Generator {
         } else if command.is("exec") || command.is("discard") || command.is("reset") {
             self.in_transaction = false;
         }
+        self.after_reset = command.is("reset");
     }
 
     fn end_of_transaction(&mut self) -> Command {
@@ -186,7 +199,7 @@ impl Generator {
     fn seed_key(&mut self) -> Command {
         let mut words = vec![b"SET".to_vec(), self.key(), self.value()];
         if self.one_in(3) {
-            words.extend([b"PX".to_vec(), (FAR_SECONDS * 1_000).to_string().into_bytes()]);
+            words.extend([b"EX".to_vec(), b"1".to_vec()]);
         }
         Command { words }
     }
@@ -339,10 +352,17 @@ fn collect(arg: &Arg, tokens: &mut Vec<String>) {
 }
 
 /// Replaces numbers that would make the outcome a matter of time or fill the memory.
-fn tame(command: &mut Command) {
+fn tame(command: &mut Command, rng: &mut Rng) {
     let named = |names: &[&str]| names.iter().any(|name| command.is(name));
     let relative = named(&["expire", "pexpire", "setex", "psetex"])
         || named(&["set", "getex"]) && has_option(command, &["EX", "PX"]);
+    // Redis keeps a key that SET gave a past deadline, and counts it, until it happens to look.
+    let unix_min = match () {
+        () if command.is("set") && has_option(command, &["PXAT"]) => FAR_UNIX_MILLISECONDS,
+        () if command.is("set") && has_option(command, &["EXAT"]) => FAR_UNIX_SECONDS,
+        () => "0",
+    };
+    let unix_min: u64 = unix_min.parse().expect("digits");
     let offsets = named(&["setbit", "setrange", "bitfield"]);
     for word in command.words.iter_mut().skip(2) {
         let (unit, digits) = match word.strip_prefix(b"#") {
@@ -353,8 +373,10 @@ fn tame(command: &mut Command) {
         else {
             continue;
         };
-        if relative && (1..FAR_SECONDS).contains(&number) {
-            *word = FAR_SECONDS.to_string().into();
+        if relative && (1..RELATIVE_MAX).contains(&number) {
+            *word = (FAR + rng.u64(..FAR_STEPS) * FAR_STEP).to_string().into();
+        } else if (1..unix_min).contains(&number) {
+            *word = unix_min.to_string().into();
         } else if offsets && unit && (UNIT_OFFSET_MAX..1 << 33).contains(&number) {
             *word = format!("#{UNIT_OFFSET_MAX}").into();
         } else if offsets && (OFFSET_MAX..1 << 32).contains(&number) {
