@@ -40,11 +40,17 @@ fn main() -> ExitCode {
         println!("compare: nothing to test; run `cargo bench --bench compare`");
         return ExitCode::SUCCESS;
     }
-    match Options::parse(&arguments).map(|options| run(&options)) {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Ok(Err(error)) => fail(&error.to_string()),
-        Err(usage) => fail(&usage),
+    match Options::parse(&arguments) {
+        Ok(options) if options.show_help => print_all(options::USAGE),
+        Ok(options) if options.show_cases => print_all(&cases::listing()),
+        Ok(options) => run(&options).unwrap_or_else(|error| fail(&error.to_string())),
+        Err(mistake) => fail(&format!("{mistake}\n{}", options::USAGE)),
     }
+}
+
+fn print_all(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
 }
 
 fn fail(message: &str) -> ExitCode {
@@ -52,41 +58,50 @@ fn fail(message: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn run(options: &Options) -> io::Result<()> {
+/// Runs all rounds and prints the outcome. A case that fails on one contender is told and left
+/// out; the others go on, and the exit code remembers it.
+fn run(options: &Options) -> io::Result<ExitCode> {
     servers::prepare_this_process()?;
     let cases = cases::select(&options.cases)?;
     let contenders = servers::contenders(options)?;
     let mut results = Results::new(options, &contenders);
     for round in 0..options.rounds {
         eprintln!("round {} of {}", round + 1, options.rounds);
-        run_round(round, options, &cases, &contenders, &mut results)?;
+        run_round(round, options, &cases, &contenders, &mut results);
         // Saved each time: an interrupted run keeps the rounds it finished.
         results.save(&options.output)?;
     }
     print!("{}", results.markdown());
     eprintln!("written: {}.json and .svg", options.output.display());
-    Ok(())
+    Ok(if results.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Runs every case once on every contender. The order of the contenders rotates from round to
-/// round: whoever comes first after a pause would otherwise always be the same.
+/// Runs every case once on every contender. The order of the contenders rotates from case to
+/// case: whoever comes first after a pause would otherwise always be the same.
 fn run_round(
     round: usize,
     options: &Options,
     cases: &[&'static Case],
     contenders: &[Contender],
     results: &mut Results,
-) -> io::Result<()> {
+) {
     let mut stage = Stage::new(options);
     for (case_index, case) in cases.iter().enumerate() {
         for turn in 0..contenders.len() {
             let contender = &contenders[(round + case_index + turn) % contenders.len()];
-            let figures = stage.measure(case, contender).map_err(|error| {
-                io::Error::other(format!("{} on {}: {error}", case.name, contender.name))
-            })?;
-            eprintln!("  {:<16} {:<16} {}", case.name, contender.name, report::one_line(&figures));
-            results.add(case, contender, figures);
+            match stage.measure(case, contender) {
+                Ok(figures) => {
+                    let line = report::one_line(&figures);
+                    eprintln!("  {:<16} {:<16} {line}", case.name, contender.name);
+                    results.add(round, case, contender, figures);
+                }
+                Err(error) => {
+                    let failure = format!("{} on {}: {error}", case.name, contender.name);
+                    eprintln!("  failed: {failure}");
+                    results.failures.push(failure);
+                    stage.forget(contender);
+                }
+            }
         }
     }
-    Ok(())
 }

@@ -88,10 +88,12 @@ pub struct Options {
     pub output: PathBuf,
     /// The command as a reader would type it.
     pub command: String,
+    pub show_help: bool,
+    pub show_cases: bool,
 }
 
 impl Options {
-    /// Parses what cargo passes on. An error is the text to show.
+    /// Parses what cargo passes on. An error says what is wrong with it.
     pub fn parse(arguments: &[String]) -> Result<Self, String> {
         let arguments: Vec<&str> =
             arguments.iter().map(String::as_str).filter(|a| *a != "--bench").collect();
@@ -110,10 +112,10 @@ impl Options {
                 "--client" => options.client = parse_client(value()?)?,
                 "--out" => output = Some(PathBuf::from(value()?)),
                 "--quick" => quick = true,
-                "--list" => return Err(crate::cases::listing()),
-                "--help" => return Err(USAGE.to_owned()),
+                "--list" => options.show_cases = true,
+                "--help" => options.show_help = true,
                 _ if argument.starts_with('-') => {
-                    return Err(format!("unknown option {argument}\n{USAGE}"));
+                    return Err(format!("unknown option {argument}"));
                 }
                 case => options.cases.push(case.to_owned()),
             }
@@ -135,6 +137,8 @@ impl Options {
             scale: Scale::FULL,
             output: PathBuf::new(),
             command: command_line(arguments),
+            show_help: false,
+            show_cases: false,
         }
     }
 

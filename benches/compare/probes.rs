@@ -70,6 +70,11 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// Ends the loaded server of a contender that failed: it may be hung or out of step.
+    pub fn forget(&mut self, contender: &Contender) {
+        self.loaded.retain(|(name, _)| *name != contender.name);
+    }
+
     /// The loaded servers of all contenders stay up side by side during the request cases, so
     /// that a case meets each of them within seconds; only one is driven at a time.
     fn load(

@@ -21,13 +21,15 @@ pub struct Results {
     contenders: Vec<Contender>,
     versions: Vec<String>,
     pub rows: Vec<Row>,
+    /// What could not be measured, in words.
+    pub failures: Vec<String>,
 }
 
 /// One figure of one case.
 pub struct Row {
     pub case: &'static Case,
     pub figure: &'static Figure,
-    /// Per contender, reference first, one sample per round.
+    /// Per contender, reference first, one sample per round; NaN where the round failed.
     samples: Vec<Vec<f64>>,
 }
 
@@ -86,14 +88,24 @@ impl Results {
             contenders: contenders.to_vec(),
             versions: contenders.iter().map(Contender::version).collect(),
             rows: Vec::new(),
+            failures: Vec::new(),
         }
     }
 
-    pub fn add(&mut self, case: &'static Case, contender: &Contender, figures: Figures) {
+    /// Takes the figures of a round, counted from 0. Samples stay in step across contenders.
+    pub fn add(
+        &mut self,
+        round: usize,
+        case: &'static Case,
+        contender: &Contender,
+        figures: Figures,
+    ) {
         let index = self.contenders.iter().position(|c| c.name == contender.name);
         let index = index.expect("a contender of this run");
         for (figure, sample) in figures {
-            self.row(case, figure).samples[index].push(sample);
+            let samples = &mut self.row(case, figure).samples[index];
+            samples.resize(round, f64::NAN);
+            samples.push(sample);
         }
     }
 
@@ -120,25 +132,32 @@ impl Results {
         fs::write(output.with_extension("svg"), chart::draw(self))
     }
 
-    /// The table of the README: one line per case and figure, medians with their spread.
+    /// Two tables: what has a goal, for the README, and below it every figure.
     pub fn markdown(&self) -> String {
         let mut text = self.preamble();
-        text.push_str("\n| case | figure | redis |");
+        let with_goal = self.rows.iter().filter(|row| row.goal().is_some());
+        self.push_table(&mut text, "Goals", with_goal);
+        self.push_table(&mut text, "All figures", self.rows.iter());
+        for failure in &self.failures {
+            let _ = writeln!(text, "\nfailed: {failure}");
+        }
+        text
+    }
+
+    fn push_table<'a>(&self, text: &mut String, title: &str, rows: impl Iterator<Item = &'a Row>) {
+        let _ = write!(text, "\n{title}\n\n| case | figure | redis |");
         for contender in &self.contenders[1..] {
             let _ = write!(text, " {} | ratio | goal |", contender.name);
         }
         text.push_str("\n|---|---|---:|");
         text.push_str(&"---:|---:|---|".repeat(self.contenders.len() - 1));
         text.push('\n');
-        for row in &self.rows {
-            self.push_line(&mut text, row);
-        }
-        text
+        rows.for_each(|row| self.push_line(text, row));
     }
 
     fn preamble(&self) -> String {
         let Machine { cpu, cores, kernel, commit, date } = &self.machine;
-        let rounds = self.rows.first().map_or(0, |row| row.samples[0].len());
+        let rounds = self.rows.iter().map(|row| row.samples[0].len()).max().unwrap_or(0);
         let mut text = format!(
             "Median of {rounds} rounds (least to greatest). Server on core 0, client on core 1 of \
              {cores}: {cpu}, Linux {kernel}. Commit {commit}, {date}.\n\n    {}\n\n",
@@ -180,6 +199,7 @@ impl Results {
             ("cores", cores.to_string()),
             ("kernel", quoted(kernel)),
             ("contenders", array(contenders)),
+            ("failures", array(self.failures.iter().map(|failure| quoted(failure)))),
         ];
         let rows: Vec<String> = self.rows.iter().map(|row| self.json_row(row)).collect();
         let head: Vec<String> =
@@ -233,9 +253,10 @@ fn goal_text(bound: Bound, limit: f64) -> String {
     }
 }
 
-/// A summary as text: the median alone when every round agrees to the last digit shown.
+/// A summary as text: the median, and in brackets the least and the greatest.
 fn with_spread(summary: Summary) -> String {
     let [median, least, greatest] = [summary.median, summary.least, summary.greatest].map(rounded);
+    // One round, or rounds that agree, have no spread to show.
     if least == greatest { median } else { format!("{median} ({least} to {greatest})") }
 }
 
@@ -244,7 +265,7 @@ pub fn rounded(value: f64) -> String {
     match value.abs() {
         size if size >= 99.95 => format!("{value:.0}"),
         size if size >= 9.995 => format!("{value:.1}"),
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size >= 0.0995 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
     }

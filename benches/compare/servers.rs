@@ -158,11 +158,7 @@ impl Drop for Server {
 pub fn prepare_this_process() -> io::Result<()> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit })?;
-    pin_to(CLIENT_CORE).map_err(|error| {
-        io::Error::other(format!(
-            "core {CLIENT_CORE} for the client, with the server on core {SERVER_CORE}: {error}"
-        ))
-    })
+    pin_to(CLIENT_CORE).map_err(|error| io::Error::other(format!("two cores needed: {error}")))
 }
 
 /// The child inherits the affinity of the moment it is started in, with every thread it will
