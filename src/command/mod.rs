@@ -33,8 +33,15 @@ pub use table::Table;
 
 /// Every command, by group.
 const GROUPS: &[&[Command]] = &[
-    string::COMMANDS,
-    bitmap::COMMANDS,
+    string::get::COMMANDS,
+    string::set::COMMANDS,
+    string::range::COMMANDS,
+    string::number::COMMANDS,
+    string::lcs::COMMANDS,
+    bitmap::bit::COMMANDS,
+    bitmap::count::COMMANDS,
+    bitmap::bitop::COMMANDS,
+    bitmap::bitfield::COMMANDS,
     generic::COMMANDS,
     transaction::COMMANDS,
     connection::COMMANDS,
