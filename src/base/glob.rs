@@ -89,12 +89,13 @@ fn match_class(pattern: &[u8], start: usize, byte: u8, nocase: bool) -> (bool, u
     }
 }
 
-/// Bounds may be swapped. They compare as signed bytes, like the C `char` of x86-64.
+/// Bounds may be swapped. As in the C original on x86-64, bytes from 0x80 up are negative there, but
+/// positive once `tolower` has seen them.
 fn in_range(low: u8, high: u8, byte: u8, nocase: bool) -> bool {
-    let signed = |byte: u8| if nocase { byte.to_ascii_lowercase() } else { byte }.cast_signed();
-    let (low, high) =
-        if low.cast_signed() > high.cast_signed() { (high, low) } else { (low, high) };
-    (signed(low)..=signed(high)).contains(&signed(byte))
+    let signed = |byte: u8| i16::from(byte.cast_signed());
+    let folded = |byte: u8| if nocase { byte.to_ascii_lowercase().into() } else { signed(byte) };
+    let (low, high) = if signed(low) > signed(high) { (high, low) } else { (low, high) };
+    (folded(low)..=folded(high)).contains(&folded(byte))
 }
 
 fn same(a: u8, b: u8, nocase: bool) -> bool {

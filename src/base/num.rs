@@ -95,8 +95,8 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 fn parse_decimal_magnitude(text: &[u8]) -> Option<f64> {
     let value: f64 = fast_float2::parse(text).ok()?;
     let named = text.first().is_some_and(u8::is_ascii_alphabetic);
-    let mantissa = text.iter().take_while(|&&byte| byte != b'e' && byte != b'E');
-    let lost = value == 0.0 && mantissa.clone().any(|byte| matches!(byte, b'1'..=b'9'));
+    let mut mantissa = text.iter().take_while(|&&byte| byte != b'e' && byte != b'E');
+    let lost = value == 0.0 && mantissa.any(|byte| matches!(byte, b'1'..=b'9'));
     let overflown = value.is_infinite() && !named;
     (!value.is_nan() && !lost && !overflown).then_some(value)
 }
@@ -156,15 +156,12 @@ fn parse_power(text: &[u8]) -> Option<i64> {
 fn scale(mantissa: u64, exponent: i64) -> Option<f64> {
     const FRACTION_BITS: i64 = 52;
     const EXPONENT_MIN: i64 = -1074;
-    let exponent = exponent.clamp(-(1 << 41), 1 << 41);
     let spare = i64::from(mantissa.leading_zeros());
     // The last bit of the result has this weight; subnormals share the smallest.
     let last = (exponent + 63 - spare - FRACTION_BITS).max(EXPONENT_MIN);
     let shift = last - exponent;
-    let rounded = match u32::try_from(shift) {
-        Err(_) => mantissa.checked_shl(u32::try_from(-shift).ok()?)?,
-        Ok(shift) => round_shift(mantissa, shift),
-    };
+    let distance = u32::try_from(shift.abs()).ok()?;
+    let rounded = if shift < 0 { mantissa << distance } else { round_shift(mantissa, distance) };
     // Two factors, because a power of two below 2^-1022 times a rounded integer must stay exact.
     let half = last / 2;
     let value = rounded as f64 * power_of_two(half)? * power_of_two(last - half)?;

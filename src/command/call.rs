@@ -5,7 +5,7 @@ use super::spec::Flags;
 use super::{Ctx, State};
 use crate::base::clock::stamp;
 use crate::base::text::repr;
-use crate::config::Config;
+use crate::config::is_secret;
 use crate::resp::errors::Reject;
 use crate::session::{ClientFlags, CommandId};
 
@@ -64,7 +64,7 @@ fn holds_secret(ctx: &Ctx<'_>) -> bool {
     args.is(0, "auth")
         || (args.is(0, "hello") && args.from(1).any(|arg| arg.eq_ignore_ascii_case(b"auth")))
         || (args.is(0, "config")
-            && args.from(2).step_by(2).any(Config::is_sensitive))
+            && args.from(2).step_by(2).any(is_secret))
 }
 
 /// One line for every client in MONITOR mode: time, database, address, quoted arguments.

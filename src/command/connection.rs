@@ -137,7 +137,7 @@ fn select(ctx: &mut Ctx) -> Outcome {
 /// AUTH [username] password
 fn auth(ctx: &mut Ctx) -> Outcome {
     let (user, password) = match ctx.args.len() {
-        2 if ctx.state.config.requirepass.is_none() => return Err(errors::AUTH_WITHOUT_PASSWORD.into()),
+        2 if ctx.state.config.requirepass.is_empty() => return Err(errors::AUTH_WITHOUT_PASSWORD.into()),
         2 => (DEFAULT_USER, ctx.arg(1)),
         3 => (ctx.arg(1), ctx.arg(2)),
         _ => return Err(errors::SYNTAX.into()),
@@ -153,7 +153,8 @@ const DEFAULT_USER: &[u8] = b"default";
 /// Checks a user and password; a client that passes may do everything.
 fn authenticate(ctx: &mut Ctx, user: &[u8], password: &[u8]) -> Outcome {
     let known = user == DEFAULT_USER;
-    let right = ctx.state.config.requirepass.as_deref().is_none_or(|secret| same_secret(secret, password));
+    let secret = &ctx.state.config.requirepass;
+    let right = secret.is_empty() || same_secret(secret, password);
     if !known || !right {
         return Err(errors::WRONG_PASS.into());
     }
@@ -254,7 +255,7 @@ fn reset(ctx: &mut Ctx) -> Outcome {
     let id = ctx.id;
     discard(ctx.state, id);
     ctx.state.monitors.retain(|monitor| *monitor != id);
-    let authenticated = ctx.state.config.requirepass.is_none();
+    let authenticated = ctx.state.config.requirepass.is_empty();
     let client = ctx.client();
     client.flags.remove(ClientFlags::MONITOR.or(ClientFlags::NO_TOUCH).or(ClientFlags::NO_EVICT));
     client.flags.set(ClientFlags::AUTHENTICATED, authenticated);

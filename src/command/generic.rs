@@ -4,12 +4,12 @@
 
 use super::ctx::Ctx;
 use super::help::reply_help;
-use super::state::State;
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::base::glob::glob_match;
 use crate::base::num;
-use crate::keyspace::KeyInfo;
+use crate::keyspace::{CopyOutcome, KeyInfo, MoveOutcome};
 use crate::resp::Reply;
+use crate::types::ValueRef;
 use crate::resp::errors::{self, Outcome, Reject};
 
 /// The rows of this group.
@@ -394,7 +394,7 @@ fn copy(ctx: &mut Ctx) -> Outcome {
         return Err(errors::SAME_OBJECT.into());
     }
     let copied = ctx.db().read(source).is_some()
-        && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace);
+        && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace) == CopyOutcome::Copied;
     ctx.reply.integer(copied.into());
     Ok(())
 }
@@ -406,7 +406,7 @@ fn move_(ctx: &mut Ctx) -> Outcome {
     if to_db == ctx.db {
         return Err(errors::SAME_OBJECT.into());
     }
-    let moved = ctx.state.keyspace.move_key(ctx.db, to_db, key);
+    let moved = ctx.state.keyspace.move_key(ctx.db, to_db, key) == MoveOutcome::Moved;
     ctx.reply.integer(moved.into());
     Ok(())
 }
@@ -473,7 +473,7 @@ fn rename(ctx: &mut Ctx) -> Outcome {
         return Err(errors::NO_SUCH_KEY.into());
     }
     if from != to {
-        ctx.db().rename(from, to);
+        ctx.state.keyspace.rename(ctx.db, from, to);
     }
     ctx.reply.ok();
     Ok(())
@@ -488,7 +488,7 @@ fn renamenx(ctx: &mut Ctx) -> Outcome {
     // The new name being the old one counts as taken.
     let free = ctx.db().write_lookup(to).is_none();
     if free {
-        ctx.db().rename(from, to);
+        ctx.state.keyspace.rename(ctx.db, from, to);
     }
     ctx.reply.integer(free.into());
     Ok(())
@@ -496,8 +496,7 @@ fn renamenx(ctx: &mut Ctx) -> Outcome {
 
 /// RANDOMKEY
 fn randomkey(ctx: &mut Ctx) -> Outcome {
-    let State { keyspace, rng, .. } = &mut *ctx.state;
-    match keyspace.db(ctx.db).random_key(rng) {
+    match ctx.db().random_key() {
         Some(key) => ctx.reply.bulk(&key),
         None => ctx.reply.null(),
     }
@@ -729,13 +728,20 @@ fn object_encoding(ctx: &mut Ctx) -> Outcome {
 
 /// OBJECT REFCOUNT key
 fn object_refcount(ctx: &mut Ctx) -> Outcome {
-    let shared = object_info(ctx).map(|info| info.shared);
-    match shared {
-        // Redis shares the integers below 10,000 and reports a reference count of INT_MAX for them.
-        Some(true) => ctx.reply.integer(i32::MAX.into()),
-        Some(false) => ctx.reply.integer(1),
-        None => {}
+    if object_info(ctx).is_none() {
+        return Ok(());
     }
+    // Redis has one object for each integer below 10,000 and reports INT_MAX as its references,
+    // unless an LRU or LFU policy needs a clock per key.
+    let key = ctx.arg(2);
+    let shared = match ctx.db().peek(key) {
+        Some(ValueRef::Int(value)) => (0..10_000).contains(&value),
+        _ => false,
+    };
+    let policy = ctx.state.config.maxmemory_policy;
+    let needs_clock = ctx.state.config.maxmemory > 0 && (policy.is_lru() || policy.is_lfu());
+    let shared = shared && !needs_clock;
+    ctx.reply.integer(if shared { i32::MAX.into() } else { 1 });
     Ok(())
 }
 

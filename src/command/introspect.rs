@@ -4,6 +4,7 @@
 
 use super::ctx::Ctx;
 use super::derived::Malformed;
+use super::help::reply_help;
 use super::spec::{
     Arg, ArgKind, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -254,7 +255,7 @@ fn keys_of_call<'a>(ctx: &Ctx<'a>) -> Result<(Args<'a>, Vec<(usize, KeyFlags)>),
 
 /// COMMAND HELP
 fn help(ctx: &mut Ctx) -> Outcome {
-    write_help(
+    reply_help(
         ctx,
         &[
             "(no subcommand)",
@@ -278,16 +279,6 @@ fn help(ctx: &mut Ctx) -> Outcome {
         ],
     );
     Ok(())
-}
-
-/// The reply of a container's HELP: the given lines between the usual head and foot.
-pub fn write_help(ctx: &mut Ctx, lines: &[&str]) {
-    let name = String::from_utf8_lossy(ctx.arg(0)).to_ascii_uppercase();
-    ctx.reply.array(lines.len() + 3);
-    ctx.reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
-    for line in lines.iter().chain(&["HELP", "    Print this help."]) {
-        ctx.reply.simple(line);
-    }
 }
 
 /// The row called `name` or `container|name`, in any case.

@@ -268,6 +268,11 @@ impl MaxmemoryPolicy {
     pub fn is_lfu(self) -> bool {
         matches!(self, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu)
     }
+
+    /// Whether keys carry an access time that evicting needs.
+    pub fn is_lru(self) -> bool {
+        matches!(self, MaxmemoryPolicy::VolatileLru | MaxmemoryPolicy::AllkeysLru)
+    }
 }
 
 choice! {

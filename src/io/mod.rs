@@ -308,10 +308,8 @@ impl Driver {
         match choice {
             BackendChoice::Epoll => Self::open_epoll(settings, "asked for".to_owned()),
             BackendChoice::Uring => Self::open_uring(settings, "asked for".to_owned()),
-            BackendChoice::Auto => {
-                Self::open_uring(settings, "the self-test passed".to_owned())
-                    .or_else(|error| Self::open_epoll(settings, error.reason))
-            }
+            BackendChoice::Auto => Self::open_uring(settings, "the self-test passed".to_owned())
+                .or_else(|error| Self::open_epoll(settings, error.reason)),
         }
     }
 
@@ -321,9 +319,7 @@ impl Driver {
         });
         match opened {
             Ok(uring) => Ok(Driver { inner: Inner::Uring(Box::new(uring)), reason }),
-            Err(refusal) => {
-                Err(OpenError { backend: Backend::Uring, reason: refusal.to_string() })
-            }
+            Err(refusal) => Err(OpenError { backend: Backend::Uring, reason: refusal.to_string() }),
         }
     }
 

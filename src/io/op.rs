@@ -86,6 +86,8 @@ pub(super) struct Connection {
     pub(super) wanted: bool,
     pub(super) closing: bool,
     pub(super) cancel_all_sent: bool,
+    /// The armed receive was told to end and has not reported that yet.
+    pub(super) cancel_receive_sent: bool,
     /// Cancellations the kernel has not answered yet.
     pub(super) cancels: u8,
     /// epoll: the events registered, in the driver's own bits.
@@ -107,6 +109,7 @@ impl Connection {
             wanted: false,
             closing: false,
             cancel_all_sent: false,
+            cancel_receive_sent: false,
             cancels: 0,
             interest: 0,
             send: None,
@@ -130,9 +133,16 @@ impl Connection {
             // U4: while a cancellation is under way it might hit what is armed after it.
             (false, _) if self.cancels > 0 => Due::Nothing,
             (false, _) if self.wanted && self.receiving == Receiving::Off => Due::ArmReceive,
+            (false, _) if self.cancel_receive_sent => Due::Nothing,
             (false, _) if !self.wanted && armed => Due::CancelReceive,
             (false, _) => Due::Nothing,
         }
+    }
+
+    /// Notes the last completion of a receive.
+    pub(super) fn end_receive(&mut self, receiving: Receiving) {
+        self.receiving = receiving;
+        self.cancel_receive_sent = false;
     }
 
     /// The descriptor, for operations that this connection outlives.
@@ -316,11 +326,12 @@ mod tests {
         connection.wanted = false;
         assert_eq!(connection.due(), Due::CancelReceive);
         connection.cancels = 1;
+        connection.cancel_receive_sent = true;
         connection.wanted = resume_before;
         for receive in [receive_first, !receive_first] {
             assert_eq!(connection.due(), Due::Nothing);
             if receive {
-                connection.receiving = Receiving::Off;
+                connection.end_receive(Receiving::Off);
             } else {
                 connection.cancels = 0;
             }
@@ -345,7 +356,11 @@ mod tests {
         let connection = table.get_mut(conn).expect("open");
         connection.wanted = false;
         connection.cancels = 1;
-        connection.cancels = 0; // -ENOENT or -EALREADY, and the receive is still armed
+        connection.cancel_receive_sent = true;
+        assert_eq!(connection.due(), Due::Nothing);
+        // -ENOENT or -EALREADY, and the receive is still armed.
+        connection.cancels = 0;
+        connection.cancel_receive_sent = false;
         assert_eq!(connection.due(), Due::CancelReceive);
     }
 

@@ -185,9 +185,7 @@ impl Ring {
     }
 
     fn hold_completions(&mut self) {
-        while let Some(entry) = self.cq.next() {
-            self.held.push_back(entry);
-        }
+        self.held.extend(self.cq.by_ref());
         self.cq.sync();
     }
 }

@@ -205,8 +205,7 @@ impl Uring {
     pub(super) fn shutdown(&mut self, deadline: Duration) {
         let end = now_us().saturating_add(deadline_us(0, Some(deadline)).unwrap_or(u64::MAX));
         self.stopping = true;
-        (0..self.listeners.len())
-            .for_each(|index| self.stop_listening(ListenerId(index as u16)));
+        (0..self.listeners.len()).for_each(|index| self.stop_listening(ListenerId(index as u16)));
         if self.in_flight > 0 {
             self.push_cancel(CancelBuilder::any(), Kind::CancelEverything, NOBODY);
         }
@@ -309,7 +308,7 @@ impl Uring {
         match kind {
             Kind::Receive => self.on_receive(conn, entry, out),
             Kind::Send => self.on_send(conn, entry.result(), out),
-            Kind::CancelReceive | Kind::CancelAll => self.on_cancel(conn, entry.result()),
+            Kind::CancelReceive | Kind::CancelAll => self.on_cancel(conn, kind, entry.result()),
             Kind::Accept => self.on_accept(conn.slot as usize, entry, out),
             Kind::CancelAccept => self.on_cancel_accept(conn.slot as usize),
             Kind::Watch => self.on_watch(conn.slot as usize, entry.result(), out),
@@ -358,6 +357,7 @@ impl Uring {
             Due::ArmReceive => self.arm_receive(conn, RECV_MULTISHOT | RECV_POLL_FIRST),
             Due::CancelReceive => {
                 connection.cancels += 1;
+                connection.cancel_receive_sent = true;
                 let receive = pack(Kind::Receive, conn);
                 self.push_cancel(CancelBuilder::user_data(receive), Kind::CancelReceive, conn);
             }
@@ -383,14 +383,14 @@ impl Uring {
         // U11: whatever ended the multishot, this is where it is armed again or given up.
         let Some(connection) = self.table.get_mut(conn) else { return };
         match receive_end(entry.result()) {
-            ReceiveEnd::Again => connection.receiving = Receiving::Off,
+            ReceiveEnd::Again => connection.end_receive(Receiving::Off),
             ReceiveEnd::Starved => {
-                connection.receiving = Receiving::Starved;
+                connection.end_receive(Receiving::Starved);
                 self.starved.push_back(conn);
                 self.figures.buffer_shortages += 1;
             }
             ReceiveEnd::Over(error) => {
-                connection.receiving = Receiving::Ended;
+                connection.end_receive(Receiving::Ended);
                 if !connection.closing {
                     out.push(Completion::ReceiveEnded { conn, error });
                 }
@@ -442,9 +442,12 @@ impl Uring {
 
     /// U4: found (0 or the number found), not found (`ENOENT`) and already running (`EALREADY`) are
     /// all normal; the operation itself completes in every case.
-    fn on_cancel(&mut self, conn: ConnId, result: i32) {
+    fn on_cancel(&mut self, conn: ConnId, kind: Kind, result: i32) {
         let connection = self.table.get_mut(conn).expect("a cancellation keeps its connection");
         connection.cancels -= 1;
+        if kind == Kind::CancelReceive && result < 0 {
+            connection.cancel_receive_sent = false;
+        }
         if connection.closing && result <= 0 && connection.in_flight() > 0 {
             // What could not be cancelled is hurried by ending the stream under it.
             let _ = rustix::net::shutdown(connection.descriptor(), Shutdown::Both);

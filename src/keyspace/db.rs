@@ -15,7 +15,7 @@ use crate::keyspace::watch::Watched;
 use crate::types::{Encoding, Value, ValueRef, ValueType, integer};
 
 /// The hash of a key, to be looked up soon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyHash(u64);
 
 /// What a write does to the deadline of its key.
@@ -76,6 +76,13 @@ impl Db {
         bump(&self.shared.hits);
         self.touch_clock(found.at);
         Some(self.store.value(found.at))
+    }
+
+    /// Looks a key up for reading without using it: counts a hit or a miss, leaves its clock alone.
+    pub fn look(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let found = self.locate(key);
+        bump(if found.is_some() { &self.shared.hits } else { &self.shared.misses });
+        found.map(|found| self.store.value(found.at))
     }
 
     /// Looks a key up without a trace: no statistics, no mark.

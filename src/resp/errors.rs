@@ -75,7 +75,6 @@ texts! {
     NOT_AN_INTEGER = "ERR value is not an integer or out of range";
     NOT_A_FLOAT = "ERR value is not a valid float";
     DB_INDEX_OUT_OF_RANGE = "ERR DB index is out of range";
-    INVALID_DB_INDEX = "ERR invalid DB index";
     INVALID_CURSOR = "ERR invalid cursor";
 }
 
@@ -140,6 +139,8 @@ texts! {
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    REPLICA_KEYSPACE = "ERR Replica can't interact with the keyspace";
     NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
@@ -180,6 +181,24 @@ texts! {
     DEBUG_PROTOCOL_RESP2 = "ERR RESP2 is not supported by this command";
 }
 
+// Reasons inside `config_failed`: no code, because the text around them has it.
+texts! {
+    CONFIG_IMMUTABLE = "can't set immutable config";
+    CONFIG_PROTECTED = "can't set protected config";
+    CONFIG_DUPLICATE = "duplicate parameter";
+    CONFIG_YES_NO = "argument must be 'yes' or 'no'";
+    CONFIG_MEMORY = "argument must be a memory value";
+    CONFIG_MEMORY_PERCENT = "argument must be a memory or percent value";
+    CONFIG_OCTAL = "argument couldn't be parsed as an octal number";
+    CONFIG_INTEGER = "argument couldn't be parsed into an integer";
+    CONFIG_ARITY = "wrong number of arguments";
+    CONFIG_SAVE = "Invalid save parameters";
+    CONFIG_EVENT_CLASS = "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.";
+    CONFIG_CLIENT_CLASS = "Invalid client class specified in buffer limit configuration.";
+    CONFIG_CLIENT_LIMIT = "Error in hard, soft or soft_seconds setting in buffer limit configuration.";
+    CONFIG_CLIENT_ARITY = "Wrong number of arguments in buffer limit configuration.";
+}
+
 // Of malformed requests; the connection closes behind them.
 texts! {
     INVALID_MULTIBULK_LENGTH = "ERR Protocol error: invalid multibulk length";
@@ -201,13 +220,9 @@ fn quoted(text: &[u8]) -> &[u8] {
     &text[..text.len().min(QUOTED_LEN_MAX)]
 }
 
-/// `ERR Protocol error: expected '$', got 'X'`. A NUL hides the closing quote, as in Redis.
+/// `ERR Protocol error: expected '$', got 'X'`
 pub fn expected_dollar(got: u8) -> Vec<u8> {
-    let mut text = b"ERR Protocol error: expected '$', got '".to_vec();
-    if got != 0 {
-        text.extend_from_slice(&[got, b'\'']);
-    }
-    text
+    [b"ERR Protocol error: expected '$', got '", &[got, b'\''][..]].concat()
 }
 
 /// `ERR unknown command 'FOO', with args beginning with: 'a' 'b' `. The first 128 bytes or so of the
@@ -261,6 +276,15 @@ pub fn wrong_arity(full_name: &str) -> Reject {
 /// `ERR invalid expire time in 'set' command`
 pub fn invalid_expire(full_name: &str) -> Reject {
     format!("ERR invalid expire time in '{full_name}' command").into()
+}
+
+/// `ERR Can't execute 'get': only ...`, for subscribers that speak RESP2.
+pub fn only_pubsub(full_name: &str) -> Reject {
+    format!(
+        "ERR Can't execute '{full_name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
+         RESET are allowed in this context"
+    )
+    .into()
 }
 
 /// `ERR Unsupported option XYZ` (EXPIRE)

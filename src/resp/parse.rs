@@ -148,10 +148,10 @@ impl Progress {
         self.at == 0 && self.searched == 0
     }
 
-    /// Back to a command's first byte. Keeps the buffers.
+    /// Back to a command's first byte. What a long request made the vector grow to is given back.
     fn restart(&mut self) {
         (self.at, self.searched, self.args_left, self.bulk_len) = (0, 0, 0, None);
-        self.spans.clear();
+        self.spans = Vec::new();
     }
 }
 

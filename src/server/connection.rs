@@ -40,7 +40,7 @@ impl Server {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::MAX_CLIENTS);
         }
-        if !local && self.state.config.protected_mode && self.state.config.requirepass.is_none() {
+        if !local && self.state.config.protects() {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::PROTECTED_MODE);
         }
@@ -53,7 +53,7 @@ impl Server {
         client.fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix);
         client.flags.set(ClientFlags::LOCAL, local);
-        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_none());
+        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_empty());
         if !unix && self.state.config.tcp_keepalive > 0 {
             // A connection without keepalive is still a connection.
             let _ = net::set_keepalive(fd, self.state.config.tcp_keepalive);

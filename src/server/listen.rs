@@ -2,6 +2,7 @@
 
 use super::Server;
 use crate::config::Config;
+use std::path::Path;
 use crate::io::{Driver, ListenerId, net};
 
 /// What a listening socket was opened for.
@@ -18,7 +19,7 @@ pub enum Endpoint {
 pub fn open_all(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId, Endpoint)>, String> {
     let mut listeners = open_tcp(driver, config)?;
     if let Some(path) = config.unixsocket.as_deref().filter(|path| !path.is_empty()) {
-        let socket = net::listen_unix(path, config.unixsocketperm, config.tcp_backlog)
+        let socket = net::listen_unix(Path::new(path), config.unixsocketperm, config.tcp_backlog)
             .map_err(|error| format!("Failed opening Unix socket: bind: {error}"))?;
         listeners.push((driver.listen(socket), Endpoint::Unix { path: path.into() }));
     }

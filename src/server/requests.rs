@@ -1,7 +1,9 @@
 //! What CONFIG SET changed, applied to the running server.
 
 use super::Server;
+use super::startup::level_filter;
 use crate::base::{log as lines, sys};
+use crate::keyspace::Policy;
 
 impl Server {
     /// Makes changed parameters take effect. A change that cannot is logged: the parameter was
@@ -12,7 +14,7 @@ impl Server {
                 "port" | "bind" => self.rebind(),
                 "maxclients" => self.apply_maxclients(),
                 "loglevel" => {
-                    lines::set_level(self.state.config.loglevel.filter());
+                    lines::set_level(level_filter(self.state.config.loglevel));
                     Ok(())
                 }
                 "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => {
@@ -35,10 +37,12 @@ impl Server {
     /// The keyspace counts accesses as the eviction policy asks.
     pub(super) fn apply_policy(&mut self) {
         let config = &self.state.config;
-        self.state.keyspace.set_clock_policy(
-            config.maxmemory_policy.is_lfu(),
-            config.lfu_log_factor,
-            config.lfu_decay_time,
-        );
+        let policy = Policy {
+            lfu: config.maxmemory_policy.is_lfu(),
+            lfu_log_factor: config.lfu_log_factor,
+            lfu_decay_time: config.lfu_decay_time,
+            ..self.state.keyspace.policy()
+        };
+        self.state.keyspace.set_policy(policy);
     }
 }

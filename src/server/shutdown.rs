@@ -2,7 +2,6 @@
 
 use super::Server;
 use super::listen::Endpoint;
-use crate::base::sys::Signal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,12 +11,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 impl Server {
     /// SIGTERM or SIGINT arrived.
     pub(super) fn signalled(&mut self) {
-        while let Ok(Some(signal)) = self.signals.next() {
-            let name = match signal {
-                Signal::Terminate => "SIGTERM",
-                Signal::Interrupt => "SIGINT",
-            };
-            log::warn!("Received {name} scheduling shutdown...");
+        while let Some(signal) = self.signals.take() {
+            log::warn!("Received {signal} scheduling shutdown...");
             log::warn!("User requested shutdown...");
             self.exit = Some(ExitCode::SUCCESS);
         }
@@ -26,9 +21,9 @@ impl Server {
     /// Sends what is ready, closes everything, removes what only a running server leaves behind.
     pub(super) fn stop(&mut self) {
         self.send_replies();
-        if let Some(path) = self.state.config.pidfile.as_deref().filter(|path| !path.is_empty()) {
+        if !self.state.config.pidfile.is_empty() {
             log::info!("Removing the pid file.");
-            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(&self.state.config.pidfile);
         }
         for (_, endpoint) in &self.listeners {
             if let Endpoint::Unix { path } = endpoint {

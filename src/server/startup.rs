@@ -7,11 +7,12 @@ use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
 use crate::command::{Pause, State, Table};
-use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
+use crate::config::{self, Config, Exit, IoBackend, Loaded, LogLevel, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::Clients;
+use log::LevelFilter;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -103,12 +104,23 @@ fn command_table(loaded: &Loaded) -> Result<Table, Exit> {
 }
 
 fn open_log(config: &Config) -> Result<(), Exit> {
-    lines::init(config.loglevel.filter());
+    lines::init(level_filter(config.loglevel));
     if config.logfile.is_empty() {
         return Ok(());
     }
     lines::set_file(Some(Path::new(&config.logfile)))
         .map_err(|error| fatal(format!("Can't open the log file: {}", sys::error_text(&error))))
+}
+
+/// What passes at a `loglevel`.
+pub(super) fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Debug => LevelFilter::Trace,
+        LogLevel::Verbose => LevelFilter::Debug,
+        LogLevel::Notice => LevelFilter::Info,
+        LogLevel::Warning => LevelFilter::Warn,
+        LogLevel::Nothing => LevelFilter::Off,
+    }
 }
 
 /// Refuses to start, in the log and as the status.
@@ -137,9 +149,8 @@ fn open_driver(config: &Config) -> Result<Driver, Exit> {
 }
 
 fn write_pid_file(config: &Config) {
-    let path = config.pidfile.as_deref().filter(|path| !path.is_empty());
-    if let Some(path) = path {
-        sys::write_pid_file(Path::new(path));
+    if !config.pidfile.is_empty() {
+        sys::write_pid_file(Path::new(&config.pidfile));
     } else if config.daemonize {
         sys::write_pid_file(Path::new("/var/run/redis.pid"));
     }
@@ -157,7 +168,7 @@ fn announce(listeners: &[(io::ListenerId, listen::Endpoint)]) {
 
 fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> State {
     let clock = Clock::new();
-    let mut rng = Rng::from_system();
+    let mut rng = Rng::from_os();
     let mut keyspace = Keyspace::new(config.databases, rng.u64());
     keyspace.set_now(clock.unix_ms());
     let facts = Facts {

@@ -29,7 +29,8 @@ impl Server {
 
     fn turn(&mut self) {
         let mut completions = take(&mut self.completions);
-        self.driver.wait(self.sleep(), &mut completions);
+        let sleep = self.sleep();
+        self.driver.wait(sleep, &mut completions);
         self.tick();
         for completion in completions.drain(..) {
             self.handle(completion);

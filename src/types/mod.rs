@@ -16,6 +16,15 @@ pub enum ValueRef<'a> {
     Str(&'a [u8]),
 }
 
+impl ValueRef<'_> {
+    /// The type, as TYPE names it.
+    pub fn value_type(self) -> ValueType {
+        match self {
+            ValueRef::Int(_) | ValueRef::Str(_) => ValueType::String,
+        }
+    }
+}
+
 /// A value that does not fit into its entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {

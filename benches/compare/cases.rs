@@ -1,0 +1,226 @@
+//! What is measured, and the goals, as data.
+//!
+//! A case is one row of [`CASES`]: a name to call it by, what a probe has to do, and the bounds
+//! its figures are to keep. Everything else (the listing, the table, the chart) derives from it.
+//!
+//! Invariant: measures nothing and knows no contender, only the two backends a goal speaks of.
+
+use std::io;
+
+use crate::load::Verb::{self, Get, Set};
+use crate::servers::Backend;
+
+/// A quantity a case reports.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Figure {
+    pub name: &'static str,
+    pub unit: &'static str,
+}
+
+const fn figure(name: &'static str, unit: &'static str) -> Figure {
+    Figure { name, unit }
+}
+
+pub static SERVER_CPU: Figure = figure("server CPU", "us/request");
+pub static RATE: Figure = figure("requests", "1/s");
+pub static P50: Figure = figure("p50", "us");
+pub static P99: Figure = figure("p99", "us");
+/// Near 100 % the client sets the pace and `requests` says little about the server.
+pub static CLIENT_BUSY: Figure = figure("client busy", "%");
+pub static SERVER_BUSY: Figure = figure("server busy", "%");
+pub static KEY_BYTES: Figure = figure("RSS per key", "B");
+pub static EMPTY_RSS: Figure = figure("RSS", "MiB");
+pub static FRESH_CONNECTION: Figure = figure("RSS per new connection", "B");
+pub static IDLE_CONNECTION: Figure = figure("RSS per idle connection", "B");
+pub static WORST_IDLE: Figure = figure("worst PING, idle", "ms");
+pub static WORST_GROWING: Figure = figure("worst PING, growing", "ms");
+pub static BEYOND_IDLE: Figure = figure("worst PING, beyond idle", "ms");
+pub static P999_GROWING: Figure = figure("p99.9 PING, growing", "ms");
+pub static WAKE_UPS: Figure = figure("wake-ups", "1/s");
+pub static IDLE_CPU: Figure = figure("CPU", "ms/s");
+pub static LAG_P50: Figure = figure("lag p50", "ms");
+pub static LAG_P99: Figure = figure("lag p99", "ms");
+
+/// The size of a stored key, its value and its life, as applications have them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Shape {
+    /// 16-byte key, 64-byte value.
+    Plain,
+    /// The same with a TTL.
+    Ttl,
+    /// A Django session in the cache: 64-byte key, 300-byte value, two weeks.
+    Session,
+    /// A counter of django-ratelimit: 38-byte key, small integer, TTL.
+    Counter,
+}
+
+/// What a probe does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Requests on a loaded keyspace, in a closed loop.
+    Load { verb: Verb, pipeline: usize, connections: usize },
+    /// Resident memory of a server without keys.
+    Empty,
+    /// Resident memory of many keys of one shape.
+    Fill(Shape),
+    /// Resident memory of many connections.
+    Connections,
+    /// Latency while the keyspace grows.
+    Growth,
+    /// What a server with nothing to do still does.
+    Idle,
+    /// How long an expired key stays, beside this many others with a TTL.
+    Expiry { others: u64 },
+}
+
+/// A bound, for the uring and the epoll driver. Ratios are to Redis in the same round.
+#[derive(Clone, Copy, Debug)]
+pub enum Bound {
+    RatioAtMost(f64, f64),
+    RatioAtLeast(f64, f64),
+    AtMost(f64, f64),
+}
+
+#[derive(Debug)]
+pub struct Goal {
+    pub figure: &'static Figure,
+    pub bound: Bound,
+}
+
+#[derive(Debug)]
+pub struct Case {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub work: Work,
+    pub goals: &'static [Goal],
+}
+
+const fn goal(figure: &'static Figure, bound: Bound) -> Goal {
+    Goal { figure, bound }
+}
+
+/// Many connections without pipelining: cheaper, and therefore faster.
+static MANY: [Goal; 2] = [
+    goal(&SERVER_CPU, Bound::RatioAtMost(0.72, 0.85)),
+    goal(&RATE, Bound::RatioAtLeast(1.20, 1.08)),
+];
+/// One connection waits for round trips; a ring must not lose there.
+static ONE: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(1.0, 0.95))];
+static FEW: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(0.95, 0.95))];
+static GET_P16: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.30, 0.32))];
+static SET_P16: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.31, 0.33))];
+static GET_P64: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.17, 0.19))];
+static SET_P64: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.20, 0.22))];
+static TAIL: [Goal; 1] = [goal(&P99, Bound::RatioAtMost(0.7, 0.8))];
+static EMPTY: [Goal; 1] = [goal(&EMPTY_RSS, Bound::AtMost(8.0, 8.0))];
+static PLAIN: [Goal; 1] = [goal(&KEY_BYTES, Bound::AtMost(104.0, 104.0))];
+static TTL: [Goal; 1] = [goal(&KEY_BYTES, Bound::AtMost(120.0, 120.0))];
+static CONNECTIONS: [Goal; 2] = [
+    goal(&FRESH_CONNECTION, Bound::AtMost(1024.0, 1536.0)),
+    goal(&IDLE_CONNECTION, Bound::AtMost(1024.0, 1536.0)),
+];
+static GROWTH: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(0.5, 0.5))];
+static IDLE: [Goal; 2] =
+    [goal(&WAKE_UPS, Bound::AtMost(0.0, 0.0)), goal(&IDLE_CPU, Bound::AtMost(0.0, 0.0))];
+static EXPIRY: [Goal; 1] = [goal(&LAG_P99, Bound::AtMost(10.0, 10.0))];
+
+const fn load(
+    name: &'static str,
+    about: &'static str,
+    (verb, pipeline, connections): (Verb, usize, usize),
+    goals: &'static [Goal],
+) -> Case {
+    Case { name, about, work: Work::Load { verb, pipeline, connections }, goals }
+}
+
+const fn case(name: &'static str, about: &'static str, work: Work, goals: &'static [Goal]) -> Case {
+    Case { name, about, work, goals }
+}
+
+/// Every case, in the order of a run: the request cases share one loaded keyspace per server.
+pub static CASES: &[Case] = &[
+    load("get-p1-c1", "GET, 1 connection", (Get, 1, 1), &ONE),
+    load("get-p1-c10", "GET, 10 connections", (Get, 1, 10), &FEW),
+    load("get-p1-c20", "GET, 20 connections", (Get, 1, 20), &FEW),
+    load("get-p1-c50", "GET, 50 connections", (Get, 1, 50), &MANY),
+    load("get-p1-c256", "GET, 256 connections", (Get, 1, 256), &TAIL),
+    load("get-p1-c500", "GET, 500 connections", (Get, 1, 500), &MANY),
+    load("set-p1-c1", "SET, 1 connection", (Set, 1, 1), &ONE),
+    load("set-p1-c10", "SET, 10 connections", (Set, 1, 10), &FEW),
+    load("set-p1-c20", "SET, 20 connections", (Set, 1, 20), &FEW),
+    load("set-p1-c50", "SET, 50 connections", (Set, 1, 50), &MANY),
+    load("set-p1-c500", "SET, 500 connections", (Set, 1, 500), &MANY),
+    load("get-p16-c50", "GET, pipeline 16", (Get, 16, 50), &GET_P16),
+    load("set-p16-c50", "SET, pipeline 16", (Set, 16, 50), &SET_P16),
+    load("get-p64-c50", "GET, pipeline 64", (Get, 64, 50), &GET_P64),
+    load("set-p64-c50", "SET, pipeline 64", (Set, 64, 50), &SET_P64),
+    case("mem-empty", "empty server", Work::Empty, &EMPTY),
+    case("mem-plain", "16 B key, 64 B value", Work::Fill(Shape::Plain), &PLAIN),
+    case("mem-ttl", "16 B key, 64 B value, TTL", Work::Fill(Shape::Ttl), &TTL),
+    case("mem-session", "Django session", Work::Fill(Shape::Session), &[]),
+    case("mem-counter", "rate-limit counter", Work::Fill(Shape::Counter), &[]),
+    case("mem-connections", "10,000 connections", Work::Connections, &CONNECTIONS),
+    case("growth", "growing from 0 to 4M keys", Work::Growth, &GROWTH),
+    case("idle", "idle, 100 connections, 20,000 TTL keys", Work::Idle, &IDLE),
+    case("expiry-0", "expiry beside no other TTL key", Work::Expiry { others: 0 }, &EXPIRY),
+    case("expiry-10k", "expiry beside 10k TTL keys", Work::Expiry { others: 10_000 }, &EXPIRY),
+    case("expiry-100k", "expiry beside 100k TTL keys", Work::Expiry { others: 100_000 }, &EXPIRY),
+    case("expiry-1m", "expiry beside 1M TTL keys", Work::Expiry { others: 1_000_000 }, &EXPIRY),
+];
+
+/// The cases whose names are given or begin as given; all of them without a name.
+pub fn select(names: &[String]) -> io::Result<Vec<&'static Case>> {
+    let exact = |name: &str| CASES.iter().any(|case| case.name == name);
+    let matches = |case: &Case, name: &str| {
+        if exact(name) { case.name == name } else { case.name.starts_with(name) }
+    };
+    if let Some(name) = names.iter().find(|name| !CASES.iter().any(|case| matches(case, name))) {
+        return Err(io::Error::other(format!("no case {name}\n{}", listing())));
+    }
+    let wanted = |case: &Case| names.is_empty() || names.iter().any(|name| matches(case, name));
+    Ok(CASES.iter().filter(|case| wanted(case)).collect())
+}
+
+/// One line per case, for people.
+pub fn listing() -> String {
+    CASES.iter().map(|case| format!("{:<16} {}\n", case.name, case.about)).collect()
+}
+
+impl Case {
+    pub fn goal(&self, figure: &Figure) -> Option<&'static Goal> {
+        self.goals.iter().find(|goal| goal.figure == figure)
+    }
+
+    /// Whether a ratio to Redis says something about a figure of this case. Where Redis is near
+    /// zero, or the goal is zero, the figure itself is the message.
+    pub fn has_ratio(&self, figure: &Figure) -> bool {
+        match self.work {
+            Work::Load { .. } => ![CLIENT_BUSY.name, SERVER_BUSY.name].contains(&figure.name),
+            Work::Empty | Work::Fill(_) | Work::Connections => true,
+            Work::Growth | Work::Idle | Work::Expiry { .. } => false,
+        }
+    }
+}
+
+impl Bound {
+    /// The bound for one driver.
+    pub fn limit(self, backend: Backend) -> f64 {
+        let (Self::RatioAtMost(uring, epoll)
+        | Self::RatioAtLeast(uring, epoll)
+        | Self::AtMost(uring, epoll)) = self;
+        match backend {
+            Backend::Uring => uring,
+            Backend::Epoll => epoll,
+        }
+    }
+
+    /// Whether a figure with this median, and this median ratio to Redis, keeps the bound.
+    pub fn is_met(self, backend: Backend, median: f64, ratio: f64) -> bool {
+        let limit = self.limit(backend);
+        match self {
+            Self::RatioAtMost(..) => ratio <= limit,
+            Self::RatioAtLeast(..) => ratio >= limit,
+            Self::AtMost(..) => median <= limit,
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! One round of one case on one contender.
+//!
+//! Invariant: returns figures and judges none; every server it starts has ended, or is kept by
+//! the [`Stage`] for the next request case, when it returns.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::cases::{self, Case, Figure, Shape, Work};
+use crate::client::{self, Client};
+use crate::histogram::Histogram;
+use crate::load::{Load, Requests, VALUE_BYTES, Verb, key};
+use crate::options::{LoadClient, Options, Scale};
+use crate::process;
+use crate::servers::{Contender, Server};
+
+/// What one case came to in one round.
+pub type Figures = Vec<(&'static Figure, f64)>;
+
+/// Connections of the idle case, and its keys with a TTL.
+const IDLE_CONNECTIONS: usize = 100;
+const IDLE_TTL_KEYS: u64 = 20_000;
+/// Time for what a server does after a burst: rehashing, freeing.
+const IDLE_REST: Duration = Duration::from_secs(2);
+/// Keys whose expiry is timed, with TTLs spread over this range of milliseconds.
+const EXPIRING_KEYS: usize = 200;
+const EXPIRING_TTL_MS: std::ops::Range<u64> = 500..2500;
+/// Pause between two looks at the number of keys, and so the resolution of the lag.
+const EXPIRY_POLL: Duration = Duration::from_micros(500);
+/// SETs in flight while the keyspace grows: enough to keep the server busy, few enough that a
+/// PING does not wait for the batch before it.
+const GROWTH_BATCH: u64 = 32;
+/// Resident memory counts as settled when it moves less than this between two looks.
+const SETTLED_BYTES: u64 = 64 * 1024;
+const SETTLE_LOOK: Duration = Duration::from_millis(200);
+const SETTLE_LOOKS_MAX: usize = 25;
+
+/// The servers of one round, and the requests prepared for them.
+pub struct Stage<'a> {
+    options: &'a Options,
+    rng: fastrand::Rng,
+    requests: Vec<(Verb, Requests)>,
+    loaded: Vec<(String, Server)>,
+}
+
+impl<'a> Stage<'a> {
+    pub fn new(options: &'a Options) -> Self {
+        let rng = fastrand::Rng::with_seed(6379);
+        Self { options, rng, requests: Vec::new(), loaded: Vec::new() }
+    }
+
+    pub fn measure(&mut self, case: &Case, contender: &Contender) -> io::Result<Figures> {
+        let scale = &self.options.scale;
+        if !matches!(case.work, Work::Load { .. }) {
+            self.loaded.clear();
+        }
+        match case.work {
+            Work::Load { verb, pipeline, connections } => {
+                self.load(contender, verb, pipeline, connections)
+            }
+            Work::Empty => empty(contender),
+            Work::Fill(shape) => fill(contender, shape, scale),
+            Work::Connections => connections(contender, scale),
+            Work::Growth => growth(contender, scale),
+            Work::Idle => idle(contender, scale),
+            Work::Expiry { others } => expiry(contender, others, scale, &mut self.rng),
+        }
+    }
+
+    /// Ends the loaded server of a contender that failed: it may be hung or out of step.
+    pub fn forget(&mut self, contender: &Contender) {
+        self.loaded.retain(|(name, _)| *name != contender.name);
+    }
+
+    /// The loaded servers of all contenders stay up side by side during the request cases, so
+    /// that a case meets each of them within seconds; only one is driven at a time.
+    fn load(
+        &mut self,
+        contender: &Contender,
+        verb: Verb,
+        pipeline: usize,
+        connections: usize,
+    ) -> io::Result<Figures> {
+        self.prepare(contender, verb)?;
+        let server = lookup(&self.loaded, |name| *name == contender.name);
+        if self.options.client == LoadClient::RedisBenchmark {
+            return redis_benchmark(server, verb, pipeline, connections, &self.options.scale);
+        }
+        let requests = lookup(&self.requests, |prepared| *prepared == verb);
+        let mut load = Load::connect(requests, server.port, connections, pipeline)?;
+        load.drive(self.options.scale.warm_up)?;
+        let client = std::process::id();
+        let cpu_before = process::cpu_time_ns(server.pid())?;
+        let client_before = process::cpu_time_ns(client)?;
+        let run = load.drive(self.options.scale.period)?;
+        let client_ns = process::cpu_time_ns(client)? - client_before;
+        let cpu_ns = process::cpu_time_ns(server.pid())? - cpu_before;
+        let elapsed_ns = run.elapsed.as_nanos() as f64;
+        Ok(vec![
+            (&cases::SERVER_CPU, cpu_ns as f64 / run.requests as f64 / 1e3),
+            (&cases::RATE, run.requests as f64 * 1e9 / elapsed_ns),
+            (&cases::P50, run.latency.percentile_us(0.50)),
+            (&cases::P99, run.latency.percentile_us(0.99)),
+            (&cases::SERVER_BUSY, cpu_ns as f64 * 100.0 / elapsed_ns),
+            (&cases::CLIENT_BUSY, client_ns as f64 * 100.0 / elapsed_ns),
+        ])
+    }
+
+    /// Sees to it that requests of this kind exist and that the contender runs with all keys.
+    fn prepare(&mut self, contender: &Contender, verb: Verb) -> io::Result<()> {
+        let keys = self.options.scale.keys;
+        if !self.requests.iter().any(|(prepared, _)| *prepared == verb) {
+            self.requests.push((verb, Requests::prepare(verb, keys, &mut self.rng)));
+        }
+        if !self.loaded.iter().any(|(name, _)| *name == contender.name) {
+            let server = Server::start(contender, &[])?;
+            fill_shape(&mut server.connect()?, Shape::Plain, keys)?;
+            self.loaded.push((contender.name.clone(), server));
+        }
+        Ok(())
+    }
+}
+
+fn lookup<K, V>(pairs: &[(K, V)], is_wanted: impl Fn(&K) -> bool) -> &V {
+    &pairs.iter().find(|(key, _)| is_wanted(key)).expect("prepared before use").1
+}
+
+/// The same case with redis-benchmark as the client, to cross-check our own. It takes a number of
+/// requests instead of a time: a first short run finds out how many fill the period.
+fn redis_benchmark(
+    server: &Server,
+    verb: Verb,
+    pipeline: usize,
+    connections: usize,
+    scale: &Scale,
+) -> io::Result<Figures> {
+    let run = |requests: f64| -> io::Result<Vec<f64>> {
+        let output = Command::new("redis-benchmark")
+            .args(["-h", "127.0.0.1", "-p", &server.port.to_string()])
+            .args(["-t", if verb == Verb::Get { "get" } else { "set" }])
+            .args(["-c", &connections.to_string(), "-P", &pipeline.to_string()])
+            .args(["-n", &format!("{requests:.0}"), "-r", &scale.keys.to_string()])
+            .args(["-d", &VALUE_BYTES.to_string(), "--csv"])
+            .output()?;
+        parse_csv(&String::from_utf8_lossy(&output.stdout))
+    };
+    let rate = run((1000 * pipeline + 20 * connections) as f64)?[0];
+    let requests = (rate * scale.period.as_secs_f64()).ceil();
+    let cpu_before = process::cpu_time_ns(server.pid())?;
+    let columns = run(requests)?;
+    let cpu_ns = process::cpu_time_ns(server.pid())? - cpu_before;
+    Ok(vec![
+        (&cases::SERVER_CPU, cpu_ns as f64 / requests / 1e3),
+        (&cases::RATE, columns[0]),
+        (&cases::P50, columns[3] * 1e3),
+        (&cases::P99, columns[5] * 1e3),
+    ])
+}
+
+/// The numbers of redis-benchmark's last line: rate, then average, least, p50, p95, p99 and
+/// greatest latency in milliseconds.
+fn parse_csv(text: &str) -> io::Result<Vec<f64>> {
+    let line = text.lines().last().unwrap_or_default();
+    let numbers: Option<Vec<f64>> =
+        line.split(',').skip(1).map(|column| column.trim_matches('"').parse().ok()).collect();
+    numbers
+        .filter(|numbers| numbers.len() >= 7)
+        .ok_or_else(|| io::Error::other(format!("redis-benchmark says {text:?}")))
+}
+
+fn empty(contender: &Contender) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let rss = settled_rss(&server)?;
+    Ok(vec![(&cases::EMPTY_RSS, rss as f64 / 1024.0 / 1024.0)])
+}
+
+fn fill(contender: &Contender, shape: Shape, scale: &Scale) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let mut client = server.connect()?;
+    let before = settled_rss(&server)?;
+    fill_shape(&mut client, shape, scale.keys)?;
+    let grown = settled_rss(&server)? - before;
+    if client.dbsize()? != scale.keys {
+        return Err(io::Error::other("not all keys are there"));
+    }
+    Ok(vec![(&cases::KEY_BYTES, grown as f64 / scale.keys as f64)])
+}
+
+/// Resident memory once it has stopped moving: Redis goes on rehashing after the last request.
+fn settled_rss(server: &Server) -> io::Result<u64> {
+    let mut last = process::rss_bytes(server.pid())?;
+    for _ in 0..SETTLE_LOOKS_MAX {
+        thread::sleep(SETTLE_LOOK);
+        let rss = process::rss_bytes(server.pid())?;
+        if rss.abs_diff(last) < SETTLED_BYTES {
+            return Ok(rss);
+        }
+        last = rss;
+    }
+    Ok(last)
+}
+
+fn fill_shape(client: &mut Client, shape: Shape, count: u64) -> io::Result<()> {
+    let reply: &[u8] = if shape == Shape::Counter { b":1\r\n:1\r\n" } else { b"+OK\r\n" };
+    client.fill(count, reply, |index, out| write_shape(shape, index, out))
+}
+
+fn write_shape(shape: Shape, index: u64, out: &mut Vec<u8>) {
+    let plain_key = key(index);
+    let plain_value = [b'v'; VALUE_BYTES];
+    // Between one and two hours: none expires during the measurement.
+    let ttl = (3600 + index % 3600).to_string();
+    // Spread like the digests the applications make of their keys.
+    let digest = u128::from(index).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    match shape {
+        Shape::Plain => client::encode(out, &[b"SET", plain_key.as_bytes(), &plain_value]),
+        Shape::Ttl => {
+            let key = plain_key.as_bytes();
+            client::encode(out, &[b"SET", key, &plain_value, b"EX", ttl.as_bytes()]);
+        }
+        Shape::Session => {
+            let key = format!(":1:django.contrib.sessions.cache{digest:032x}");
+            client::encode(out, &[b"SET", key.as_bytes(), &[b's'; 300], b"EX", b"1209600"]);
+        }
+        Shape::Counter => {
+            let key = format!(":1:rl:{digest:032x}");
+            client::encode(out, &[b"INCR", key.as_bytes()]);
+            client::encode(out, &[b"EXPIRE", key.as_bytes(), ttl.as_bytes()]);
+        }
+    }
+}
+
+/// Connections that have only been accepted, and connections that have sent one PING and rested.
+fn connections(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
+    // The limit counts our own connection too, and Redis's default would leave no room for it.
+    let limit = (scale.connections + 100).to_string();
+    let server = Server::start(contender, &["--maxclients", &limit])?;
+    let mut control = server.connect()?;
+    control.ping()?;
+    let before = settled_rss(&server)?;
+    let mut clients = Vec::with_capacity(scale.connections);
+    for index in 0..scale.connections {
+        clients.push(server.connect()?);
+        // Lets the server accept before its backlog overflows and connects stall for a second.
+        if index % 64 == 0 {
+            control.ping()?;
+        }
+    }
+    control.ping()?;
+    let fresh = settled_rss(&server)?;
+    clients.iter_mut().try_for_each(Client::ping)?;
+    thread::sleep(scale.connection_rest);
+    let rested = settled_rss(&server)?;
+    let each = |rss: u64| rss.saturating_sub(before) as f64 / scale.connections as f64;
+    Ok(vec![(&cases::FRESH_CONNECTION, each(fresh)), (&cases::IDLE_CONNECTION, each(rested))])
+}
+
+/// The worst PING while another connection adds keys, beside the worst of the idle server.
+fn growth(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let mut pinger = Pinger::connect(server.port)?;
+    let idle_ends = Instant::now() + scale.idle_ping;
+    while Instant::now() < idle_ends {
+        pinger.advance()?;
+    }
+    let idle = pinger.take_latencies();
+    let mut grower = Grower::connect(server.port)?;
+    while grower.added < scale.growth_keys {
+        grower.advance()?;
+        pinger.advance()?;
+    }
+    let growing = pinger.take_latencies();
+    Ok(vec![
+        (&cases::WORST_IDLE, idle.max_us() / 1e3),
+        (&cases::WORST_GROWING, growing.max_us() / 1e3),
+        (&cases::BEYOND_IDLE, (growing.max_us() - idle.max_us()).max(0.0) / 1e3),
+        (&cases::P999_GROWING, growing.percentile_us(0.999) / 1e3),
+    ])
+}
+
+/// One PING in flight at all times. It is polled rather than waited for: the client's core is its
+/// own, and a sleeping client would add its own wake-up to every latency.
+struct Pinger {
+    stream: TcpStream,
+    sent: Instant,
+    latencies: Histogram,
+}
+
+impl Pinger {
+    fn connect(port: u16) -> io::Result<Self> {
+        let mut stream = client::connect(port)?;
+        stream.set_nonblocking(true)?;
+        let sent = Instant::now();
+        stream.write_all(b"PING\r\n")?;
+        Ok(Self { stream, sent, latencies: Histogram::new() })
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        let mut reply = [0; 64];
+        if !arrived(self.stream.read(&mut reply))?.is_some_and(|_| reply.starts_with(b"+PONG\r\n"))
+        {
+            return overdue(self.sent);
+        }
+        let now = Instant::now();
+        self.latencies.record(now - self.sent);
+        self.sent = now;
+        self.stream.write_all(b"PING\r\n")
+    }
+
+    fn take_latencies(&mut self) -> Histogram {
+        std::mem::replace(&mut self.latencies, Histogram::new())
+    }
+}
+
+/// Adds keys in small pipelined batches, one in flight.
+struct Grower {
+    stream: TcpStream,
+    sent: Instant,
+    added: u64,
+    awaited: usize,
+    request: Vec<u8>,
+}
+
+impl Grower {
+    fn connect(port: u16) -> io::Result<Self> {
+        let stream = client::connect(port)?;
+        stream.set_nonblocking(true)?;
+        let mut grower =
+            Self { stream, sent: Instant::now(), added: 0, awaited: 0, request: Vec::new() };
+        grower.send()?;
+        Ok(grower)
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        self.request.clear();
+        for index in self.added..self.added + GROWTH_BATCH {
+            write_shape(Shape::Plain, index, &mut self.request);
+        }
+        self.awaited = b"+OK\r\n".len() * GROWTH_BATCH as usize;
+        self.sent = Instant::now();
+        // Does not block: the batch is small and everything before it has been answered.
+        self.stream.write_all(&self.request)
+    }
+
+    fn advance(&mut self) -> io::Result<()> {
+        let mut replies = [0; 1024];
+        let Some(count) = arrived(self.stream.read(&mut replies))? else {
+            return overdue(self.sent);
+        };
+        if replies[..count].contains(&b'-') || count > self.awaited {
+            let text = String::from_utf8_lossy(&replies[..count]);
+            return Err(io::Error::other(format!("unexpected reply {text:?}")));
+        }
+        self.awaited -= count;
+        if self.awaited > 0 {
+            return Ok(());
+        }
+        self.added += GROWTH_BATCH;
+        self.send()
+    }
+}
+
+/// The bytes a non-blocking read brought, None when there are none yet.
+fn arrived(read: io::Result<usize>) -> io::Result<Option<usize>> {
+    match read {
+        Ok(0) => Err(io::Error::other("connection closed by the server")),
+        Ok(count) => Ok(Some(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn overdue(sent: Instant) -> io::Result<()> {
+    if sent.elapsed() < client::REPLY_TIMEOUT {
+        return Ok(());
+    }
+    Err(io::Error::other("the server stopped answering"))
+}
+
+/// Wake-ups and processor time of a server that nobody asks anything.
+fn idle(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let mut clients = Vec::with_capacity(IDLE_CONNECTIONS);
+    for _ in 0..IDLE_CONNECTIONS {
+        let mut client = server.connect()?;
+        client.ping()?;
+        clients.push(client);
+    }
+    fill_shape(&mut clients[0], Shape::Ttl, IDLE_TTL_KEYS)?;
+    thread::sleep(IDLE_REST);
+    let began = Instant::now();
+    let wake_ups = process::wake_ups(server.pid())?;
+    let cpu_ns = process::cpu_time_ns(server.pid())?;
+    thread::sleep(scale.idle_watch);
+    let wake_ups = process::wake_ups(server.pid())? - wake_ups;
+    let cpu_ns = process::cpu_time_ns(server.pid())? - cpu_ns;
+    let seconds = began.elapsed().as_secs_f64();
+    Ok(vec![
+        (&cases::WAKE_UPS, wake_ups as f64 / seconds),
+        (&cases::IDLE_CPU, cpu_ns as f64 / 1e6 / seconds),
+    ])
+}
+
+/// How long keys outlive their deadline, seen by DBSIZE: reading a key would expire it.
+fn expiry(
+    contender: &Contender,
+    others: u64,
+    scale: &Scale,
+    rng: &mut fastrand::Rng,
+) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let mut client = server.connect()?;
+    fill_shape(&mut client, Shape::Ttl, others)?;
+    let mut deadlines = Vec::with_capacity(EXPIRING_KEYS);
+    for index in 0..EXPIRING_KEYS {
+        let ttl = rng.u64(EXPIRING_TTL_MS);
+        client.call(&["SET", &format!("expiring:{index}"), "value", "PX", &ttl.to_string()])?;
+        deadlines.push(Instant::now() + Duration::from_millis(ttl));
+    }
+    deadlines.sort();
+    let lags = watch_disappear(&mut client, others, &deadlines, scale.expiry_cap)?;
+    Ok(vec![
+        (&cases::LAG_P50, lags.percentile_us(0.50) / 1e3),
+        (&cases::LAG_P99, lags.percentile_us(0.99) / 1e3),
+    ])
+}
+
+/// The k-th key to disappear is taken for the one with the k-th deadline. A server that expires
+/// out of order is not wronged by it: the sum of the lags stays the same.
+fn watch_disappear(
+    client: &mut Client,
+    others: u64,
+    deadlines: &[Instant],
+    cap: Duration,
+) -> io::Result<Histogram> {
+    let mut lags = Histogram::new();
+    let mut seen = 0;
+    let give_up = deadlines[deadlines.len() - 1] + cap;
+    while seen < deadlines.len() {
+        let remaining = client.dbsize()?.saturating_sub(others);
+        let now = Instant::now();
+        let gone = deadlines.len().saturating_sub(usize::try_from(remaining).unwrap_or(usize::MAX));
+        for deadline in &deadlines[seen..gone.max(seen)] {
+            lags.record(now.saturating_duration_since(*deadline).min(cap));
+        }
+        seen = seen.max(gone);
+        if now > give_up {
+            (seen..deadlines.len()).for_each(|_| lags.record(cap));
+            break;
+        }
+        thread::sleep(EXPIRY_POLL);
+    }
+    Ok(lags)
+}

@@ -1,0 +1,390 @@
+//! Random requests: mostly well formed, then bent in the ways that find bugs.
+//!
+//! Invariant: the same seed and vocabulary give the same requests; no request lets time or
+//! memory decide the outcome.
+
+use std::fmt;
+
+use fastrand::Rng;
+
+use super::vocabulary::{Arg, Kind, Syntax};
+
+/// Few enough that commands meet the values of earlier ones.
+const KEYS: [&[u8]; 14] = [
+    b"a",
+    b"b",
+    b"c",
+    b"d",
+    b"int",
+    b"float",
+    b"ttl",
+    b"{tag}1",
+    b"{tag}2",
+    b"",
+    b"bin\0\r\n\xff",
+    b"nokey",
+    b"[x]*?\\",
+    &[b'l'; 300],
+];
+const INTEGERS: [&str; 25] = [
+    "0",
+    "1",
+    "-1",
+    "2",
+    "3",
+    "7",
+    "10",
+    "15",
+    "16",
+    "63",
+    "64",
+    "100",
+    "-100",
+    "1000",
+    "-2",
+    "4294967296",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "9223372036854775808",
+    "-9223372036854775809",
+    "9223372036854775806",
+    "18446744073709551615",
+    "4611686018427387904",
+    "-4611686018427387905",
+    "9223372036854775",
+];
+const ALMOST_INTEGERS: [&str; 18] = [
+    "",
+    " 1",
+    "1 ",
+    "01",
+    "-0",
+    "+1",
+    "1e5",
+    "0x10",
+    "nan",
+    "inf",
+    "-inf",
+    "1.0",
+    "abc",
+    "--1",
+    "1\0",
+    "-",
+    "99999999999999999999999",
+    "#1",
+];
+const FLOATS: [&str; 20] = [
+    "3.14",
+    "-1.5",
+    "1e5",
+    "0.1",
+    "0.2",
+    "1e-10",
+    "5e-324",
+    "1.7976931348623157e308",
+    "1e400",
+    "nan",
+    "inf",
+    "-inf",
+    "0x1p3",
+    "3.0",
+    "-0.0",
+    "1.",
+    ".5",
+    "1e",
+    "100000000000000000000",
+    "17",
+];
+const PATTERNS: [&str; 12] =
+    ["*", "?", "a*", "[a-c]", "[^a]", "\\*", "*t*", "{tag}?", "nokey", "[", "int", "\\"];
+const ENCODINGS: [&str; 12] =
+    ["i8", "u8", "i16", "u63", "i64", "u64", "i65", "u1", "i1", "u0", "U8", "x"];
+const BIT_OFFSETS: [&str; 12] =
+    ["0", "1", "7", "8", "100", "#0", "#1", "#15", "-1", "#-1", "#", "4294967296"];
+const BIT_OPERATIONS: [&str; 6] = ["AND", "or", "XOR", "NOT", "nand", ""];
+const TYPES: [&str; 5] = ["string", "STRING", "list", "hash", "nosuch"];
+
+/// Within the lifetime of a run nothing given such a time to live expires, in either unit.
+const FAR: u64 = 1_000_000;
+/// Times to live differ by more than the servers' clocks do, or GT and LT would be a toss-up.
+const FAR_STEP: u64 = 10_007;
+const FAR_STEPS: u64 = 1_000_000;
+const RELATIVE_MAX: u64 = 1 << 54;
+const FAR_UNIX_SECONDS: &str = "4000000000";
+const FAR_UNIX_MILLISECONDS: &str = "4000000000000";
+/// Offsets stay below this, so that no value grows large and LCS stays quick.
+const OFFSET_MAX: u64 = 2_000;
+const UNIT_OFFSET_MAX: u64 = 200;
+
+#[derive(Clone)]
+pub struct Command {
+    pub words: Vec<Vec<u8>>,
+}
+
+impl Command {
+    /// Whether this is the command `name`, or the subcommand `container|name`.
+    pub fn is(&self, name: &str) -> bool {
+        let mut words = self.words.iter();
+        name.split('|')
+            .all(|part| words.next().is_some_and(|w| w.eq_ignore_ascii_case(part.as_bytes())))
+    }
+}
+
+impl fmt::Debug for Command {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        for word in &self.words {
+            write!(f, "\"{}\" ", word.escape_ascii())?;
+        }
+        Ok(())
+    }
+}
+
+pub struct Generator {
+    rng: Rng,
+    syntaxes: Vec<Syntax>,
+    /// Every token of the vocabulary, for options in the wrong place.
+    tokens: Vec<String>,
+    in_transaction: bool,
+    /// Chooses the protocol again after a RESET.
+    hello: Command,
+    after_reset: bool,
+}
+
+impl Generator {
+    pub fn new(seed: u64, hello: &str, syntaxes: Vec<Syntax>) -> Generator {
+        let mut tokens = Vec::new();
+        syntaxes.iter().flat_map(|syntax| &syntax.args).for_each(|arg| collect(arg, &mut tokens));
+        let hello = Command { words: hello.split(' ').map(Into::into).collect() };
+        let rng = Rng::with_seed(seed);
+        Generator { rng, syntaxes, tokens, in_transaction: false, hello, after_reset: false }
+    }
+
+    /// The transaction was discarded behind the generator's back.
+    pub fn left_transaction(&mut self) {
+        self.in_transaction = false;
+    }
+
+    pub fn next(&mut self) -> Command {
+        if std::mem::take(&mut self.after_reset) {
+            return self.hello.clone();
+        }
+        let mut command = match self.rng.u8(..100) {
+            0..15 if self.in_transaction => self.end_of_transaction(),
+            0..8 => self.seed_key(),
+            _ => self.documented_command(),
+        };
+        if command.is("flushall") || command.is("flushdb") || command.is("swapdb") {
+            // Rarely: an empty keyspace makes dull replies.
+            command = if self.one_in(10) { command } else { self.documented_command() };
+        }
+        tame(&mut command, &mut self.rng);
+        self.follow_transaction(&command);
+        command
+    }
+
+    fn follow_transaction(&mut self, command: &Command) {
+        if command.is("multi") {
+            self.in_transaction = true;
+        } else if command.is("exec") || command.is("discard") || command.is("reset") {
+            self.in_transaction = false;
+        }
+        self.after_reset = command.is("reset");
+    }
+
+    fn end_of_transaction(&mut self) -> Command {
+        let name: &[u8] = if self.one_in(5) { b"DISCARD" } else { b"EXEC" };
+        Command { words: vec![name.to_vec()] }
+    }
+
+    fn seed_key(&mut self) -> Command {
+        let mut words = vec![b"SET".to_vec(), self.key(), self.value()];
+        if self.one_in(3) {
+            words.extend([b"EX".to_vec(), b"1".to_vec()]);
+        }
+        Command { words }
+    }
+
+    fn documented_command(&mut self) -> Command {
+        let syntaxes = std::mem::take(&mut self.syntaxes);
+        let syntax = &syntaxes[self.rng.usize(..syntaxes.len())];
+        let mut words: Vec<Vec<u8>> = syntax.words.iter().map(|word| self.cased(word)).collect();
+        let fixed = words.len();
+        syntax.args.iter().for_each(|arg| self.fill(arg, &mut words));
+        self.syntaxes = syntaxes;
+        while self.rng.u8(..100) < 20 {
+            self.bend(fixed, &mut words);
+        }
+        Command { words }
+    }
+
+    fn fill(&mut self, arg: &Arg, words: &mut Vec<Vec<u8>>) {
+        if arg.optional && self.rng.u8(..100) < 60 {
+            return;
+        }
+        let repeats = if arg.multiple { self.rng.u8(1..=3) } else { 1 };
+        for repeat in 0..repeats {
+            if repeat == 0 || arg.multiple_token || arg.kind == Kind::Token {
+                words.extend(arg.token.as_ref().map(|token| self.cased(token)));
+            }
+            self.fill_once(arg, words);
+        }
+    }
+
+    fn fill_once(&mut self, arg: &Arg, words: &mut Vec<Vec<u8>>) {
+        match arg.kind {
+            Kind::Token => {}
+            Kind::OneOf => {
+                let choice = self.rng.usize(..arg.parts.len());
+                self.fill(&arg.parts[choice], words);
+            }
+            Kind::Block => arg.parts.iter().for_each(|part| self.fill(part, words)),
+            Kind::Key => words.push(self.key()),
+            Kind::Pattern => words.push(self.pick(&PATTERNS)),
+            Kind::Integer => words.push(self.integer(&arg.name)),
+            Kind::UnixTime => words.push(self.unix_time()),
+            Kind::Double => words.push(self.float()),
+            Kind::Text => words.push(self.text(&arg.name)),
+        }
+    }
+
+    fn text(&mut self, name: &str) -> Vec<u8> {
+        match name {
+            "encoding" => self.pick(&ENCODINGS),
+            "operation" => self.pick(&BIT_OPERATIONS),
+            "type" => self.pick(&TYPES),
+            "increment" => self.float(),
+            _ => self.value(),
+        }
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        KEYS[self.rng.usize(..KEYS.len())].to_vec()
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        match self.rng.u8(..8) {
+            0..3 => self.any_integer(),
+            3 => self.float(),
+            4 => {
+                let length = self.rng.usize(..80);
+                (0..length).map(|_| self.rng.u8(..)).collect()
+            }
+            // On both sides of the limits of Redis's string encodings.
+            5 => vec![b'v'; [0, 1, 19, 20, 43, 44, 45, 63, 64, 300][self.rng.usize(..10)]],
+            _ => b"the quick brown fox"[self.rng.usize(..10)..].to_vec(),
+        }
+    }
+
+    fn integer(&mut self, name: &str) -> Vec<u8> {
+        match name {
+            "offset" if self.one_in(2) => self.pick(&BIT_OFFSETS),
+            // Mostly databases that exist.
+            "index" | "index1" | "index2" | "db" | "destination-db" if !self.one_in(8) => {
+                self.rng.u8(..4).to_string().into_bytes()
+            }
+            "bit" | "cursor" if !self.one_in(8) => self.rng.u8(..2).to_string().into_bytes(),
+            _ if self.one_in(3) => self.rng.i32(-40..400).to_string().into_bytes(),
+            _ => self.any_integer(),
+        }
+    }
+
+    fn any_integer(&mut self) -> Vec<u8> {
+        if self.one_in(6) { self.pick(&ALMOST_INTEGERS) } else { self.pick(&INTEGERS) }
+    }
+
+    fn float(&mut self) -> Vec<u8> {
+        if self.one_in(4) { self.any_integer() } else { self.pick(&FLOATS) }
+    }
+
+    fn unix_time(&mut self) -> Vec<u8> {
+        match self.rng.u8(..6) {
+            0 => self.any_integer(),
+            1..4 => FAR_UNIX_SECONDS.into(),
+            _ => FAR_UNIX_MILLISECONDS.into(),
+        }
+    }
+
+    /// One change behind the first `fixed` words, which say which command it is.
+    fn bend(&mut self, fixed: usize, words: &mut Vec<Vec<u8>>) {
+        let at = self.rng.usize(fixed..=words.len());
+        let within = at < words.len();
+        match self.rng.u8(..8) {
+            0 if within => drop(words.remove(at)),
+            1 if within => words.insert(at, words[at].clone()),
+            2 if within => {
+                let other = self.rng.usize(fixed..words.len());
+                words.swap(at, other);
+            }
+            3 if within => words[at] = self.any_integer(),
+            4 if within => words[at] = self.pick(&ALMOST_INTEGERS),
+            5 if within => words.truncate(at),
+            6 => words.insert(at, self.value()),
+            _ => {
+                let token = self.tokens[self.rng.usize(..self.tokens.len())].clone();
+                words.insert(at, self.cased(&token));
+            }
+        }
+    }
+
+    fn cased(&mut self, word: &str) -> Vec<u8> {
+        match self.rng.u8(..3) {
+            0 => word.to_ascii_uppercase().into(),
+            1 => word.to_ascii_lowercase().into(),
+            _ => word
+                .bytes()
+                .map(|b| if self.rng.bool() { b ^ (b & 0x40) >> 1 } else { b })
+                .collect(),
+        }
+    }
+
+    fn pick(&mut self, words: &[&str]) -> Vec<u8> {
+        words[self.rng.usize(..words.len())].into()
+    }
+
+    fn one_in(&mut self, count: u8) -> bool {
+        self.rng.u8(..count) == 0
+    }
+}
+
+fn collect(arg: &Arg, tokens: &mut Vec<String>) {
+    tokens.extend(arg.token.clone());
+    arg.parts.iter().for_each(|part| collect(part, tokens));
+}
+
+/// Replaces numbers that would make the outcome a matter of time or fill the memory.
+fn tame(command: &mut Command, rng: &mut Rng) {
+    let named = |names: &[&str]| names.iter().any(|name| command.is(name));
+    let relative = named(&["expire", "pexpire", "setex", "psetex"])
+        || named(&["set", "getex"]) && has_option(command, &["EX", "PX"]);
+    // Redis keeps a key that SET gave a past deadline, and counts it, until it happens to look.
+    let unix_min = match () {
+        () if command.is("set") && has_option(command, &["PXAT"]) => FAR_UNIX_MILLISECONDS,
+        () if command.is("set") && has_option(command, &["EXAT"]) => FAR_UNIX_SECONDS,
+        () => "0",
+    };
+    let unix_min: u64 = unix_min.parse().expect("digits");
+    let offsets = named(&["setbit", "setrange", "bitfield"]);
+    for word in command.words.iter_mut().skip(2) {
+        let (unit, digits) = match word.strip_prefix(b"#") {
+            Some(digits) => (true, digits),
+            None => (false, word.as_slice()),
+        };
+        let Some(number) = std::str::from_utf8(digits).ok().and_then(|d| d.parse::<u64>().ok())
+        else {
+            continue;
+        };
+        if relative && (1..RELATIVE_MAX).contains(&number) {
+            *word = (FAR + rng.u64(..FAR_STEPS) * FAR_STEP).to_string().into();
+        } else if (1..unix_min).contains(&number) {
+            *word = unix_min.to_string().into();
+        } else if offsets && unit && (UNIT_OFFSET_MAX..1 << 33).contains(&number) {
+            *word = format!("#{UNIT_OFFSET_MAX}").into();
+        } else if offsets && (OFFSET_MAX..1 << 32).contains(&number) {
+            *word = OFFSET_MAX.to_string().into();
+        }
+    }
+}
+
+fn has_option(command: &Command, options: &[&str]) -> bool {
+    command.words.iter().any(|w| options.iter().any(|o| w.eq_ignore_ascii_case(o.as_bytes())))
+}

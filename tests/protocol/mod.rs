@@ -1,0 +1,7 @@
+//! The connection itself: requests in every shape, errors word for word, many clients at once.
+
+mod connections;
+mod errors;
+mod limits;
+mod requests;
+mod resp3;

@@ -1,0 +1,83 @@
+//! What every area needs: a server of its own, a client, and values to compare.
+//!
+//! Invariant: knows the protocol and the command line of the server, no command's meaning.
+// A helper serves whichever areas exist; none of them uses all.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod server;
+mod value;
+
+pub use client::{Client, encode};
+pub use server::{Backend, Server, backends, binary_under_test, each_backend, each_backend_with};
+pub use value::*;
+
+/// Splits a line as redis-cli does: blanks separate, `"` quotes with escapes, `'` quotes raw.
+///
+/// # Panics
+/// When quotes are unbalanced: the test is wrong.
+pub fn split_args(line: &str) -> Vec<Vec<u8>> {
+    let mut words = Vec::new();
+    let mut rest = line.as_bytes();
+    loop {
+        rest = rest.trim_ascii_start();
+        match rest.first() {
+            None => return words,
+            Some(_) => {
+                let (word, tail) = split_word(rest);
+                words.push(word);
+                rest = tail;
+            }
+        }
+    }
+}
+
+fn split_word(mut rest: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut word = Vec::new();
+    while let Some((&byte, tail)) = rest.split_first() {
+        rest = match byte {
+            b'"' => double_quoted(tail, &mut word),
+            b'\'' => single_quoted(tail, &mut word),
+            _ if byte.is_ascii_whitespace() => return (word, tail),
+            _ => {
+                word.push(byte);
+                tail
+            }
+        };
+    }
+    (word, rest)
+}
+
+fn single_quoted<'a>(rest: &'a [u8], word: &mut Vec<u8>) -> &'a [u8] {
+    let end = rest.iter().position(|&b| b == b'\'').expect("balanced quotes");
+    word.extend_from_slice(&rest[..end]);
+    &rest[end + 1..]
+}
+
+fn double_quoted<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> &'a [u8] {
+    loop {
+        let (byte, used) = match rest {
+            [b'"', tail @ ..] => return tail,
+            [b'\\', b'x', high, low, ..] => {
+                let text = [*high, *low];
+                let text = std::str::from_utf8(&text).expect("hex digits");
+                (u8::from_str_radix(text, 16).expect("hex digits"), 4)
+            }
+            [b'\\', b'n', ..] => (b'\n', 2),
+            [b'\\', b'r', ..] => (b'\r', 2),
+            [b'\\', b't', ..] => (b'\t', 2),
+            [b'\\', byte, ..] => (*byte, 2),
+            [byte, ..] => (*byte, 1),
+            [] => panic!("unbalanced quotes"),
+        };
+        word.push(byte);
+        rest = &rest[used..];
+    }
+}
+
+#[test]
+fn splits_words_and_quotes() {
+    let words = split_args(r#" set  k "a b\x00\n" 'c"d' "" "#);
+    let expected: [&[u8]; 5] = [b"set", b"k", b"a b\0\n", b"c\"d", b""];
+    assert_eq!(words, expected);
+}
