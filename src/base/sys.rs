@@ -22,7 +22,6 @@ pub const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
 /// Length of a run id in hexadecimal digits.
 pub const RUN_ID_LEN: usize = 40;
 
-// ---------------------------------------------------------------------------------------------
 // Errors, paths and names.
 
 /// The kernel's text for an error, without Rust's error number behind it.
@@ -107,7 +106,6 @@ pub fn random_bytes(bytes: &mut [u8]) {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Local time, for the log.
 
 /// A broken-down time in the local zone.
@@ -143,7 +141,6 @@ pub fn local_time(unix_seconds: i64) -> LocalTime {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Limits.
 
 /// Makes room for `maxclients` connections and returns how many there is room for.
@@ -221,7 +218,7 @@ pub fn tcp_backlog_warning(backlog: u32) -> Option<String> {
     })
 }
 
-/// A warning when the kernel uses huge pages everywhere.
+/// A warning, as Redis words it, when the kernel uses huge pages everywhere.
 pub fn transparent_huge_pages_warning() -> Option<String> {
     let path = "/sys/kernel/mm/transparent_hugepage/enabled";
     let always = fs::read_to_string(path).is_ok_and(|text| text.contains("[always]"));
@@ -241,7 +238,6 @@ pub fn disable_transparent_huge_pages() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Signals.
 
 /// What a user asks for by signal.
@@ -340,13 +336,12 @@ pub fn ignore_signals() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Memory and processor figures.
 
 /// Bytes of memory in the machine.
 pub fn total_memory() -> u64 {
     let info = rustix::system::sysinfo();
-    u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit))
+    info.totalram.saturating_mul(u64::from(info.mem_unit))
 }
 
 /// Resident bytes of this process; 0 when /proc is not there.
@@ -394,9 +389,8 @@ pub fn usage(who: Who) -> Usage {
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: usage is valid for writing, who is one of the three constants.
     unsafe { libc::getrusage(who, &mut usage) };
-    let microseconds = |time: libc::timeval| {
-        u64::try_from(time.tv_sec * 1_000_000 + i64::from(time.tv_usec)).unwrap_or(0)
-    };
+    let microseconds =
+        |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
     Usage {
         user_us: microseconds(usage.ru_utime),
         system_us: microseconds(usage.ru_stime),
@@ -404,7 +398,6 @@ pub fn usage(who: Who) -> Usage {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // The process as a whole.
 
 /// Sets the umask and restores it when dropped. Process-wide: for the start, before threads.
@@ -486,7 +479,7 @@ mod tests {
     fn child(test: &str) -> Command {
         let mut command = Command::new(executable());
         command.args([&format!("base::sys::tests::{test}"), "--exact", "--test-threads=1"]);
-        command.env(CHILD, test).stdin(Stdio::null());
+        command.env(CHILD, test).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
         command
     }
 

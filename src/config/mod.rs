@@ -286,6 +286,11 @@ impl Config {
         found
     }
 
+    /// Whether to detach at the start: an init system wants its process in the foreground.
+    pub fn runs_in_background(&self) -> bool {
+        self.daemonize && self.supervised.resolve() == Supervised::No
+    }
+
     /// Whether connections that are not local are turned away: protected, and no password.
     pub fn protects(&self) -> bool {
         self.protected_mode && self.requirepass.is_empty()

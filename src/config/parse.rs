@@ -306,9 +306,9 @@ impl Loader {
         let reason = match effect {
             Effect::Now => return,
             Effect::Later(part) => {
-                format!("Accepted without effect for now ({part} is not available yet)")
+                format!("No effect yet, waiting for {part}")
             }
-            Effect::Never(reason) => format!("Accepted without effect ({reason})"),
+            Effect::Never(reason) => format!("No effect, because {reason}"),
         };
         match self.without_effect.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) if names.contains(&name) => {}
@@ -505,8 +505,8 @@ mod tests {
         assert_eq!(
             loaded.notices,
             [
-                "Accepted without effect for now (persistence is not available yet): appendonly, save",
-                "Accepted without effect for now (eviction is not available yet): maxmemory, maxmemory-policy",
+                "No effect yet, waiting for persistence: appendonly, save",
+                "No effect yet, waiting for eviction: maxmemory, maxmemory-policy",
             ]
         );
     }
@@ -668,11 +668,11 @@ mod tests {
         assert_eq!(
             loaded.notices,
             [
-                "Accepted without effect for now (access control lists is not available yet): user",
-                "Accepted without effect (there are no modules): loadmodule, module parameters",
-                "Accepted without effect (Redis 7 dropped them): parameters of old versions",
-                "Accepted without effect (tables grow a segment at a time and are never rehashed): activerehashing",
-                "Accepted without effect (there is no timer tick): hz",
+                "No effect yet, waiting for access control lists: user",
+                "No effect, because there are no modules: loadmodule, module parameters",
+                "No effect, because Redis 7 dropped them: parameters of old versions",
+                "No effect, because tables grow a segment at a time and are never rehashed: activerehashing",
+                "No effect, because there is no timer tick: hz",
             ]
         );
     }

@@ -125,9 +125,7 @@ fn notice(index: usize) -> Option<String> {
     let row = &TABLE[index];
     match row.effect {
         Effect::Now => None,
-        Effect::Later(part) => {
-            Some(format!("{} has no effect yet: {part} is not available", row.name))
-        }
+        Effect::Later(part) => Some(format!("{} has no effect yet: it waits for {part}", row.name)),
         Effect::Never(reason) => Some(format!("{} has no effect: {reason}", row.name)),
     }
 }
@@ -227,7 +225,7 @@ mod tests {
         let pairs: [(&[u8], &[u8]); 2] = [(b"appendonly", b"yes"), (b"timeout", b"9")];
         let changes = Config::default().set_many(&pairs, false).unwrap();
         let notice = changes[0].notice.as_deref();
-        assert_eq!(notice, Some("appendonly has no effect yet: persistence is not available"));
+        assert_eq!(notice, Some("appendonly has no effect yet: it waits for persistence"));
         assert_eq!(changes[1].notice, None);
     }
 

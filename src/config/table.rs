@@ -305,7 +305,7 @@ pub static TABLE: &[Param] = &[
     Param::new("unixsocketperm", "0", Kind::Int { min: 0, max: 0o777, unit: Unit::Octal })
         .field(field!(unixsocketperm))
         .immutable()
-        .doc("ProtectedActions of the unix socket, octal; 0 leaves them to the umask."),
+        .doc("Permissions of the unix socket, octal; 0 leaves them to the umask."),
     int("tcp-backlog", "511", 0, INT_MAX)
         .field(field!(tcp_backlog))
         .immutable()
