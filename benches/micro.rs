@@ -4,7 +4,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use sidering::base::{glob, num};
-use sidering::resp::{Limits, Progress, Protocol, Reply, Step, parse};
+use sidering::resp::{Limits, Progress, Protocol, Reply, Span, Step, parse};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -22,11 +22,7 @@ fn request(args: &[&[u8]]) -> Vec<u8> {
 }
 
 /// Parses every request of `chunk`; returns how many arguments they had.
-fn parse_all(
-    chunk: &[u8],
-    progress: &mut Progress,
-    spans: &mut Vec<sidering::resp::Span>,
-) -> usize {
+fn parse_all(chunk: &[u8], progress: &mut Progress, spans: &mut Vec<Span>) -> usize {
     let limits = Limits::authenticated(512 << 20);
     let (mut at, mut args) = (0, 0);
     while at < chunk.len() {
@@ -61,10 +57,13 @@ fn parser(c: &mut Criterion) {
     }
 }
 
+/// Writes one reply.
+type Write<'a> = &'a dyn Fn(&mut Reply);
+
 fn encoder(c: &mut Criterion) {
     let mut group = c.benchmark_group("reply");
     let value = [b'v'; 64];
-    let replies: [(&str, &dyn Fn(&mut Reply)); 5] = [
+    let replies: [(&str, Write); 5] = [
         ("ok", &|r| r.ok()),
         ("integer", &|r| r.integer(black_box(123_456))),
         ("bulk64", &|r| r.bulk(black_box(&value))),
