@@ -17,7 +17,7 @@ const LABEL_WIDTH: f64 = 330.0;
 const UNIT: f64 = 330.0;
 /// Longer bars are cut; their figure tells.
 const RATIO_MAX: f64 = 1.42;
-const BAR: f64 = 9.0;
+const BAR: f64 = 11.0;
 const ROW_GAP: f64 = 8.0;
 const HEAD: f64 = 58.0;
 const PANEL_HEAD: f64 = 34.0;
@@ -61,7 +61,7 @@ fn push_legend(body: &mut String, contenders: &[Contender]) {
     text(body, (14.0, 24.0), "t", "Ratio to redis-server (= 1.0)");
     let mut x = 14.0;
     for (contender, color) in contenders.iter().zip(COLORS) {
-        rectangle(body, (x, 36.0), (12.0, BAR), color);
+        rectangle(body, (x, 35.0), (12.0, BAR), color);
         text(body, (x + 18.0, 45.0), "", &contender.name);
         x += 130.0;
     }
@@ -103,7 +103,7 @@ fn push_row(body: &mut String, top: f64, row: &Row, contenders: &[Contender]) {
         }
         // The figure stands clear of the goal's mark.
         let end = goal.map_or(length, |goal| length.max(UNIT * goal.min(RATIO_MAX)));
-        text(body, (LABEL_WIDTH + end + 5.0, y + BAR - 0.5), "v", &rounded(ratio.median));
+        text(body, (LABEL_WIDTH + end + 5.0, y + BAR - 1.5), "v", &rounded(ratio.median));
     }
 }
 

@@ -442,7 +442,7 @@ fn watch_disappear(
     while seen < deadlines.len() {
         let remaining = client.dbsize()?.saturating_sub(others);
         let now = Instant::now();
-        let gone = deadlines.len() - usize::try_from(remaining).map_err(io::Error::other)?;
+        let gone = deadlines.len().saturating_sub(usize::try_from(remaining).unwrap_or(usize::MAX));
         for deadline in &deadlines[seen..gone.max(seen)] {
             lags.record(now.saturating_duration_since(*deadline).min(cap));
         }

@@ -137,7 +137,10 @@ impl Server {
             let ended = self.child.try_wait()?;
             if ended.is_some() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.dir.join("log")).unwrap_or_default();
-                return Err(io::Error::other(format!("does not answer; it says:\n{log}")));
+                return Err(io::Error::other(format!(
+                    "does not answer; it says: {}",
+                    log.trim_end()
+                )));
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -141,7 +141,7 @@ impl Stopwatch {
             return;
         }
         self.rate = Some(self.measured_rate());
-        let window_ns = now_ns - self.start.1;
+        let window_ns = now_ns.saturating_sub(self.start.1);
         self.next_calibration_ns = match window_ns.saturating_mul(10) {
             next if next <= CALIBRATION_NS_MAX => self.start.1 + next,
             _ if window_ns < CALIBRATION_NS_MAX => self.start.1 + CALIBRATION_NS_MAX,
@@ -151,7 +151,8 @@ impl Stopwatch {
 
     /// The mean rate since the start.
     fn measured_rate(&self) -> u64 {
-        let (counts, nanos) = (stamp().0 - self.start.0, monotonic_ns() - self.start.1);
+        let counts = stamp().0.saturating_sub(self.start.0);
+        let nanos = monotonic_ns().saturating_sub(self.start.1);
         let rate = (u128::from(nanos) << RATE_SHIFT) / u128::from(counts.max(1));
         u64::try_from(rate).unwrap_or(u64::MAX)
     }

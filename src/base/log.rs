@@ -134,3 +134,68 @@ impl Write for Output {
         io::stdout().flush()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_the_shape_of_redis() {
+        let line = format_line(Level::Info, format_args!("Ready to accept connections tcp"));
+        let (pid, rest) = line.split_once(':').unwrap();
+        assert_eq!(pid, std::process::id().to_string());
+        let words: Vec<&str> = rest.split(' ').collect();
+        assert!(matches!(words[0], "C" | "M" | "S"));
+        assert_eq!(words[1].len(), 2);
+        assert_eq!(words[4].len(), "20:20:05.990".len());
+        assert_eq!(words[5..].join(" "), "* Ready to accept connections tcp\n");
+    }
+
+    #[test]
+    fn marks_follow_levels() {
+        let levels = [Level::Trace, Level::Debug, Level::Info, Level::Warn, Level::Error];
+        assert_eq!(levels.map(mark), ['.', '-', '*', '#', '#']);
+    }
+
+    #[test]
+    fn times_are_local_and_english() {
+        let unix_s = 1_795_465_205;
+        let output = std::process::Command::new("date")
+            .env("LC_ALL", "C")
+            .args(["-d", &format!("@{unix_s}"), "+%d %b %Y %H:%M:%S"])
+            .output()
+            .unwrap();
+        let wanted = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(timestamp(unix_s * 1000 + 7), format!("{}.007", wanted.trim_end()));
+        assert!(timestamp(-1).ends_with(".999"));
+    }
+
+    /// One test for what the process shares: where lines go and what passes.
+    #[test]
+    fn level_and_file_change_at_run_time() {
+        let path = std::env::temp_dir().join(format!("sidering-{}.log", std::process::id()));
+        init(LevelFilter::Info);
+        set_file(Some(&path)).unwrap();
+        log::info!("first {}", 1);
+        log::debug!("too quiet");
+        set_level(LevelFilter::Debug);
+        log::debug!("second");
+        assert!(set_file(Some(Path::new("/no/such/directory/log"))).is_err());
+        log::warn!("third");
+        set_level(LevelFilter::Off);
+        log::warn!("nothing");
+        set_file(None).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let ours: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.splitn(6, ' ').nth(5))
+            .filter(|line| {
+                ["first 1", "too quiet", "second", "third", "nothing"]
+                    .iter()
+                    .any(|own| line.ends_with(own))
+            })
+            .collect();
+        assert_eq!(ours, ["* first 1", "- second", "# third"]);
+        std::fs::remove_file(path).unwrap();
+    }
+}

@@ -22,7 +22,6 @@ pub const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
 /// Length of a run id in hexadecimal digits.
 pub const RUN_ID_LEN: usize = 40;
 
-// ---------------------------------------------------------------------------------------------
 // Errors, paths and names.
 
 /// The kernel's text for an error, without Rust's error number behind it.
@@ -107,7 +106,6 @@ pub fn random_bytes(bytes: &mut [u8]) {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Local time, for the log.
 
 /// A broken-down time in the local zone.
@@ -143,7 +141,6 @@ pub fn local_time(unix_seconds: i64) -> LocalTime {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Limits.
 
 /// Makes room for `maxclients` connections and returns how many there is room for.
@@ -185,23 +182,28 @@ pub fn adjust_open_files_limit(maxclients: u32) -> Result<u32, String> {
     Ok(reduced)
 }
 
-/// Sets the highest limit up to `wanted` that the kernel grants; returns it with the last error.
+/// Sets the highest limit up to `wanted` that the kernel grants; returns it with the first error.
 fn raise_open_files_limit(wanted: u64, old: u64, limit: Rlimit) -> (u64, io::Error) {
-    const STEP: u64 = 16;
+    let system_max = fs::read_to_string("/proc/sys/fs/nr_open");
+    let system_max = system_max.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(wanted);
     let hard = limit.maximum.unwrap_or(u64::MAX);
-    let mut error = io::Error::from_raw_os_error(0);
-    let mut best = wanted;
-    while best > old {
+    let mut first_error = None;
+    // With privileges the system's maximum is the bound, without them the hard limit.
+    for best in [wanted, wanted.min(system_max), wanted.min(hard)] {
         // The hard limit stays where it is if it is higher: lowering it helps nobody.
-        let maximum = if limit.maximum.is_none() { None } else { Some(hard.max(best)) };
+        let maximum = limit.maximum.map(|hard| hard.max(best));
         let next = Rlimit { current: Some(best), maximum };
         match rustix::process::setrlimit(Resource::Nofile, next) {
-            Ok(()) => return (best, error),
-            Err(errno) => error = errno.into(),
+            Ok(()) if best >= old => return (best, last_error(first_error)),
+            Ok(()) => break,
+            Err(errno) => first_error = first_error.or(Some(errno)),
         }
-        best = best.saturating_sub(STEP);
     }
-    (old, error)
+    (old, last_error(first_error))
+}
+
+fn last_error(errno: Option<rustix::io::Errno>) -> io::Error {
+    errno.unwrap_or(rustix::io::Errno::PERM).into()
 }
 
 /// A warning when the kernel's queue of connections is shorter than `tcp-backlog`.
@@ -216,7 +218,7 @@ pub fn tcp_backlog_warning(backlog: u32) -> Option<String> {
     })
 }
 
-/// A warning when the kernel uses huge pages everywhere.
+/// A warning, as Redis words it, when the kernel uses huge pages everywhere.
 pub fn transparent_huge_pages_warning() -> Option<String> {
     let path = "/sys/kernel/mm/transparent_hugepage/enabled";
     let always = fs::read_to_string(path).is_ok_and(|text| text.contains("[always]"));
@@ -236,7 +238,6 @@ pub fn disable_transparent_huge_pages() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Signals.
 
 /// What a user asks for by signal.
@@ -335,13 +336,12 @@ pub fn ignore_signals() {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // Memory and processor figures.
 
 /// Bytes of memory in the machine.
 pub fn total_memory() -> u64 {
     let info = rustix::system::sysinfo();
-    u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit))
+    info.totalram.saturating_mul(u64::from(info.mem_unit))
 }
 
 /// Resident bytes of this process; 0 when /proc is not there.
@@ -389,9 +389,8 @@ pub fn usage(who: Who) -> Usage {
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     // SAFETY: usage is valid for writing, who is one of the three constants.
     unsafe { libc::getrusage(who, &mut usage) };
-    let microseconds = |time: libc::timeval| {
-        u64::try_from(time.tv_sec * 1_000_000 + i64::from(time.tv_usec)).unwrap_or(0)
-    };
+    let microseconds =
+        |time: libc::timeval| u64::try_from(time.tv_sec * 1_000_000 + time.tv_usec).unwrap_or(0);
     Usage {
         user_us: microseconds(usage.ru_utime),
         system_us: microseconds(usage.ru_stime),
@@ -399,7 +398,6 @@ pub fn usage(who: Who) -> Usage {
     }
 }
 
-// ---------------------------------------------------------------------------------------------
 // The process as a whole.
 
 /// Sets the umask and restores it when dropped. Process-wide: for the start, before threads.
@@ -468,4 +466,191 @@ pub fn notify_init_system(state: &str) -> bool {
     };
     let send = |address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address);
     address.and_then(send).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+    use std::process::{Command, Stdio};
+
+    const CHILD: &str = "SIDERING_TEST_CHILD";
+
+    fn child(test: &str) -> Command {
+        let mut command = Command::new(executable());
+        command.args([&format!("base::sys::tests::{test}"), "--exact", "--test-threads=1"]);
+        command.env(CHILD, test).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `body` in a process of its own: it changes what the whole process shares.
+    fn alone(test: &str, body: impl FnOnce()) {
+        if std::env::var(CHILD).as_deref() == Ok(test) {
+            return body();
+        }
+        let output = child(test).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && text.contains("1 passed"), "{text}");
+    }
+
+    fn scratch(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("sidering-{}-{name}", std::process::id()))
+    }
+
+    #[test]
+    fn errors_have_the_kernel_s_words() {
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        assert_eq!(error_text(&error), "No such file or directory");
+        assert_eq!(error_text(&io::Error::other("plain")), "plain");
+    }
+
+    #[test]
+    fn names_look_like_info() {
+        let os = os_name();
+        assert!(os.starts_with("Linux ") && os.split(' ').count() == 3, "{os}");
+        assert!(executable().is_absolute());
+        assert!(!hostname().is_empty());
+    }
+
+    #[test]
+    fn run_ids_are_random_hex() {
+        let (a, b) = (random_run_id(), random_run_id());
+        assert_eq!(a.len(), RUN_ID_LEN);
+        assert!(a.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()));
+        assert_ne!(a, b);
+    }
+
+    #[test]
+    fn patterns_find_files_in_order() {
+        assert_eq!(glob_paths(Path::new("/proc/self/stat[mu]*")).len(), 2);
+        assert!(glob_paths(Path::new("/no/such/*")).is_empty());
+    }
+
+    #[test]
+    fn memory_figures_are_plausible() {
+        assert!(page_size().is_power_of_two());
+        let resident = resident_bytes();
+        assert!(resident > 100 * 1024 && resident < total_memory());
+        assert!(usage(Who::Process).peak_resident_bytes >= resident / 2);
+    }
+
+    #[test]
+    fn processor_time_grows() {
+        let before = usage(Who::Thread);
+        let spent = || usage(Who::Thread).user_us + usage(Who::Thread).system_us;
+        while spent() <= before.user_us + before.system_us {
+            std::hint::black_box(random_run_id());
+        }
+        assert!(usage(Who::Process).user_us + usage(Who::Process).system_us >= spent());
+    }
+
+    #[test]
+    fn files_for_clients_are_made_available() {
+        alone("files_for_clients_are_made_available", || {
+            let limit = rustix::process::getrlimit(Resource::Nofile);
+            let low = Rlimit { current: Some(64), ..limit };
+            rustix::process::setrlimit(Resource::Nofile, low).unwrap();
+            assert_eq!(adjust_open_files_limit(8), Ok(8));
+            assert_eq!(adjust_open_files_limit(100), Ok(100));
+            let raised = rustix::process::getrlimit(Resource::Nofile);
+            assert_eq!(raised.current, Some(100 + RESERVED_FDS));
+            assert!(raised.maximum.is_none_or(|hard| hard >= limit.maximum.unwrap_or(0)));
+            // More than any kernel grants.
+            let reduced = adjust_open_files_limit(u32::MAX).unwrap();
+            let best = rustix::process::getrlimit(Resource::Nofile).current;
+            assert_eq!(best, Some(u64::from(reduced) + RESERVED_FDS));
+        });
+    }
+
+    #[test]
+    fn signals_arrive_by_descriptor() {
+        alone("signals_arrive_by_descriptor", || {
+            ignore_signals();
+            let signals = Signals::block_and_watch().unwrap();
+            assert_eq!(signals.take(), None);
+            for (number, signal) in
+                [(libc::SIGTERM, Signal::Terminate), (libc::SIGINT, Signal::Interrupt)]
+            {
+                // SAFETY: sends a signal to this thread, which blocks it.
+                unsafe { libc::raise(number) };
+                assert_eq!(signals.take(), Some(signal));
+            }
+            assert_eq!(signals.take(), None);
+            // SAFETY: as above; these are ignored, else the process ends here.
+            unsafe { libc::raise(libc::SIGHUP) };
+            // SAFETY: as above.
+            unsafe { libc::raise(libc::SIGPIPE) };
+        });
+        assert_eq!(format!("{} {}", Signal::Terminate, Signal::Interrupt), "SIGTERM SIGINT");
+    }
+
+    #[test]
+    fn umask_comes_back() {
+        alone("umask_comes_back", || {
+            let outer = UmaskGuard::set(0o022);
+            {
+                let _inner = UmaskGuard::set(0o077);
+            }
+            assert_eq!(rustix::process::umask(rustix::fs::Mode::empty()).as_raw_mode(), 0o022);
+            drop(outer);
+        });
+    }
+
+    /// The daemon reports to a socket: its process id differs from the one that was started, it
+    /// leads a session, and the started process is gone with code 0 by then.
+    #[test]
+    fn a_daemon_leaves_its_parent() {
+        const TEST: &str = "a_daemon_leaves_its_parent";
+        if let Ok(path) = std::env::var("SIDERING_TEST_SOCKET") {
+            daemonize().unwrap();
+            let pid_file = format!("{path}.pid");
+            write_pid_file(Path::new(&pid_file));
+            // SAFETY: asks for a number.
+            let session = unsafe { libc::getsid(0) };
+            let text = format!("{} {session}", std::process::id());
+            std::os::unix::net::UnixStream::connect(path)
+                .and_then(|mut socket| socket.write_all(text.as_bytes()))
+                .unwrap();
+            std::process::exit(0);
+        }
+        let path = scratch("daemon.sock");
+        let pid_file = scratch("daemon.sock.pid");
+        let listener = UnixListener::bind(&path).unwrap();
+        let mut started =
+            child(TEST).env("SIDERING_TEST_SOCKET", &path).stdout(Stdio::null()).spawn().unwrap();
+        assert!(started.wait().unwrap().success());
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut text = String::new();
+        io::Read::read_to_string(&mut socket, &mut text).unwrap();
+        let (pid, session) = text.split_once(' ').unwrap();
+        assert_eq!(pid, session);
+        assert_ne!(pid, started.id().to_string());
+        assert_eq!(fs::read_to_string(&pid_file).unwrap(), format!("{pid}\n"));
+        fs::remove_file(path).unwrap();
+        fs::remove_file(pid_file).unwrap();
+    }
+
+    #[test]
+    fn warnings_follow_the_kernel_s_settings() {
+        assert_eq!(tcp_backlog_warning(0), None);
+        let warning = tcp_backlog_warning(u32::MAX).unwrap();
+        assert!(warning.contains("cannot be enforced because /proc/sys/net/core/somaxconn"));
+    }
+
+    #[test]
+    fn the_init_system_is_told_over_its_socket() {
+        alone("the_init_system_is_told_over_its_socket", || {
+            assert!(!notify_init_system("READY=1"));
+            let path = scratch("notify.sock");
+            let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+            // SAFETY: this process runs this one test on one thread besides the harness, which
+            // does not read the environment.
+            unsafe { std::env::set_var("NOTIFY_SOCKET", &path) };
+            assert!(notify_init_system("READY=1"));
+            let mut text = [0; 16];
+            let count = socket.recv(&mut text).unwrap();
+            assert_eq!(&text[..count], b"READY=1");
+            fs::remove_file(path).unwrap();
+        });
+    }
 }

@@ -53,6 +53,20 @@ pub struct Pause {
     pub writes_only: bool,
 }
 
+impl Pause {
+    /// This pause and another one at `now_ms`: the later end and the stricter mode win, so that a
+    /// second pause never shortens or weakens one in force.
+    pub fn extended(self, other: Pause, now_ms: i64) -> Pause {
+        if self.until_ms <= now_ms {
+            return other;
+        }
+        Pause {
+            until_ms: self.until_ms.max(other.until_ms),
+            writes_only: self.writes_only && other.writes_only,
+        }
+    }
+}
+
 impl State {
     /// Appends output for a client other than the one being served.
     pub fn write_to(&mut self, id: ClientId, write: impl FnOnce(&mut Vec<u8>)) {

@@ -215,8 +215,7 @@ impl Default for Config {
                 true => row.default.split(' ').map(str::as_bytes).collect(),
                 false => vec![row.default.as_bytes()],
             };
-            let start = config.start_value(index);
-            match row.kind.parse(&words, &start) {
+            match row.kind.parse(&words, &config.value(index)) {
                 Ok(value) => config.put(index, value),
                 // Only `dir` depends on the world: the working directory may be gone.
                 Err(_) => config.put(index, Value::Text(Vec::new())),
@@ -227,15 +226,6 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What a row holds before its default: only fields have a shape of their own by then.
-    fn start_value(&self, index: usize) -> Value {
-        match TABLE[index].kind {
-            // No master is the absence of words, which no list of words can say.
-            kind::Kind::ReplicaOf => Value::Words(Vec::new()),
-            _ => self.value(index),
-        }
-    }
-
     /// The value of row `index`.
     fn value(&self, index: usize) -> Value {
         match TABLE[index].store {
@@ -296,6 +286,11 @@ impl Config {
         found
     }
 
+    /// Whether to detach at the start: an init system wants its process in the foreground.
+    pub fn runs_in_background(&self) -> bool {
+        self.daemonize && self.supervised.resolve() == Supervised::No
+    }
+
     /// Whether connections that are not local are turned away: protected, and no password.
     pub fn protects(&self) -> bool {
         self.protected_mode && self.requirepass.is_empty()
@@ -314,5 +309,130 @@ fn push_once<'a>(
 ) {
     if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name)) {
         found.push((name, value()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    /// Where our defaults differ from Redis 7.2.6, with the reason.
+    const DIFFERENCES: &[(&str, &str)] =
+        &[("io-backend", "our own parameter: which driver runs the loop")];
+
+    fn golden() -> BTreeMap<String, (String, bool)> {
+        include_str!("../../tests/golden/config-7.2.txt")
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let (name, value) = line.split_once('\t').expect("name and default");
+                let hidden = name.starts_with('!');
+                (name.trim_start_matches('!').to_owned(), (value.to_owned(), hidden))
+            })
+            .collect()
+    }
+
+    fn shown(config: &Config, pattern: &str) -> BTreeMap<String, String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let found = config.get(&[pattern.as_bytes()]);
+        found.iter().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    #[test]
+    fn names_and_defaults_are_those_of_redis() {
+        let config = Config::default();
+        let mut ours = shown(&config, "*");
+        for (name, (value, hidden)) in golden() {
+            let mine = match hidden {
+                true => shown(&config, &name).remove(&name),
+                false => ours.remove(&name),
+            };
+            let wanted = match value.as_str() {
+                "(cwd)" => std::env::current_dir().unwrap().display().to_string(),
+                value => value.to_owned(),
+            };
+            assert_eq!(mine, Some(wanted), "{name}");
+        }
+        let extra: Vec<&str> = ours.keys().map(String::as_str).collect();
+        let expected: Vec<&str> = DIFFERENCES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(extra, expected);
+    }
+
+    #[test]
+    fn rows_are_sound() {
+        let mut names: Vec<&str> = TABLE.iter().flat_map(|row| row.names()).collect();
+        assert!(names.iter().all(|name| *name == name.to_ascii_lowercase()));
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name is used twice");
+        for row in TABLE {
+            assert!(row.doc.ends_with('.') && row.doc.len() <= 80, "{}", row.name);
+        }
+    }
+
+    /// A typed field must take everything its row admits, and give it back.
+    #[test]
+    fn fields_hold_what_their_rows_admit() {
+        let mut config = Config::default();
+        for (index, row) in TABLE.iter().enumerate() {
+            let values: Vec<Value> = match row.kind {
+                kind::Kind::Int { min, max, .. } => vec![Value::Int(min), Value::Int(max)],
+                kind::Kind::Choice(names) => names.iter().map(|(_, n)| Value::Int(*n)).collect(),
+                kind::Kind::Bool => vec![Value::Bool(true), Value::Bool(false)],
+                _ => vec![config.value(index)],
+            };
+            for value in values {
+                config.put(index, value.clone());
+                assert_eq!(config.value(index), value, "{}", row.name);
+            }
+        }
+    }
+
+    /// What CONFIG GET shows, CONFIG SET takes: scripts copy settings that way.
+    #[test]
+    fn every_default_can_be_set_again() {
+        let config = Config::default();
+        for (index, row) in TABLE.iter().enumerate() {
+            let text = config.shown(index);
+            let words: Vec<&[u8]> = match row.kind.takes_many() {
+                true => text.split(|byte| *byte == b' ').collect(),
+                false => vec![&text],
+            };
+            if row.name == "replicaof" {
+                continue;
+            }
+            let mut copy = config.clone();
+            copy.assign(index, &words).unwrap_or_else(|reason| panic!("{}: {reason}", row.name));
+            assert_eq!(copy.shown(index), text, "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn get_answers_each_name_once_in_the_spelling_asked_for() {
+        let config = Config::default();
+        let found = config.get(&[b"PORT", b"port", b"po*", b"nothing", b"watchdog*"]);
+        let names: Vec<&[u8]> = found.iter().map(|(name, _)| &**name).collect();
+        assert_eq!(names, [&b"PORT"[..]]);
+        assert_eq!(
+            shown(&config, "Max*Clients").keys().collect::<Vec<_>>(),
+            ["maxclients", "maxmemory-clients"]
+        );
+        assert_eq!(shown(&config, "watchdog-period").len(), 1);
+    }
+
+    #[test]
+    fn secrets_are_known_by_any_spelling() {
+        assert!(is_secret(b"requirepass") && is_secret(b"MASTERAUTH") && is_secret(b"masteruser"));
+        assert!(!is_secret(b"port") && !is_secret(b"nothing"));
+    }
+
+    #[test]
+    fn protection_ends_with_a_password() {
+        let mut config = Config::default();
+        assert!(config.protects());
+        config.requirepass = b"secret".to_vec();
+        assert!(!config.protects());
     }
 }

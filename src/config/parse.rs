@@ -6,7 +6,8 @@
 //!
 //! Invariant: reads files, but opens no socket, changes no directory and prints nothing.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
@@ -163,7 +164,7 @@ impl Loader {
         let mut text = Vec::new();
         if !words[0].starts_with(b"-") {
             let path = self.resolve(&words[0]);
-            text = read_files(&path)?;
+            text = read_files(&path, &path)?;
             self.loaded.file = Some(path);
             rest = &words[1..];
         }
@@ -305,9 +306,9 @@ impl Loader {
         let reason = match effect {
             Effect::Now => return,
             Effect::Later(part) => {
-                format!("Accepted without effect for now ({part} is not available yet)")
+                format!("No effect yet, waiting for {part}")
             }
-            Effect::Never(reason) => format!("Accepted without effect ({reason})"),
+            Effect::Never(reason) => format!("No effect, because {reason}"),
         };
         match self.without_effect.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, names)) if names.contains(&name) => {}
@@ -320,13 +321,13 @@ impl Loader {
         if depth == INCLUDE_DEPTH_MAX {
             return Err(Exit::bad_directive(location, "Too many nested include directives"));
         }
-        let text = read_files(&self.resolve(pattern))?;
+        let text = read_files(&self.resolve(pattern), Path::new(OsStr::from_bytes(pattern)))?;
         self.read_text(&text, depth + 1)
     }
 
     /// Relative paths are relative to `dir` as it is set so far.
     fn resolve(&self, path: &[u8]) -> PathBuf {
-        Path::new(&self.loaded.config.dir).join(std::ffi::OsStr::from_bytes(path))
+        Path::new(&self.loaded.config.dir).join(OsStr::from_bytes(path))
     }
 }
 
@@ -337,13 +338,15 @@ fn trim(line: &[u8]) -> &[u8] {
     &line[start..end]
 }
 
-/// The content of one file, or of all files a pattern matches, which may be none.
-fn read_files(path: &Path) -> Result<Vec<u8>, Exit> {
-    let is_pattern = path.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte));
-    let paths = if is_pattern { sys::glob_paths(path) } else { vec![path.to_owned()] };
+/// The content of one file, called `named` by the user, or of all files that a pattern matches,
+/// which may be none.
+fn read_files(path: &Path, named: &Path) -> Result<Vec<u8>, Exit> {
+    if !named.as_os_str().as_bytes().iter().any(|byte| b"*?[".contains(byte)) {
+        return fs::read(path).map_err(|error| cannot_open(named, &error));
+    }
     let mut text = Vec::new();
-    for path in paths {
-        let content = std::fs::read(&path).map_err(|error| cannot_open(&path, &error))?;
+    for path in sys::glob_paths(path) {
+        let content = fs::read(&path).map_err(|error| cannot_open(&path, &error))?;
         text.extend_from_slice(&content);
     }
     Ok(text)
@@ -403,4 +406,295 @@ fn push_name(lines: &mut Vec<u8>, word: &[u8], next: Option<&Vec<u8>>) -> bool {
         lines.extend_from_slice(b"\"\"");
     }
     is_empty_save
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A directory that is gone with the test.
+    struct Dir(PathBuf);
+
+    impl Dir {
+        fn new(name: &str) -> Dir {
+            let path = std::env::temp_dir().join(format!("sidering-{}-{name}", std::process::id()));
+            fs::create_dir_all(&path).unwrap();
+            Dir(path)
+        }
+
+        fn file(&self, name: &str, text: &str) -> String {
+            let path = self.0.join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        }
+    }
+
+    impl Drop for Dir {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn start_with(words: &[&str], stdin: &str) -> Result<Loaded, Exit> {
+        let args = std::iter::once("/usr/bin/redis-server").chain(words.iter().copied());
+        load(args.map(OsString::from), &mut stdin.as_bytes())
+    }
+
+    fn start(words: &[&str]) -> Result<Loaded, Exit> {
+        start_with(words, "")
+    }
+
+    fn config(words: &[&str]) -> Config {
+        start(words).unwrap_or_else(|exit| panic!("{words:?}: {}", exit.stderr)).config
+    }
+
+    fn fatal(words: &[&str]) -> String {
+        let exit = start(words).expect_err("must not start");
+        assert_eq!((exit.code, exit.stdout.as_str()), (1, ""), "{words:?}");
+        exit.stderr
+    }
+
+    #[test]
+    fn nothing_is_the_default() {
+        let loaded = start(&[]).unwrap();
+        assert!(!loaded.has_arguments);
+        assert_eq!((loaded.config.port, loaded.file), (6379, None));
+        assert!(loaded.notices.is_empty());
+    }
+
+    #[test]
+    fn a_usual_sidecar_starts() {
+        let loaded = start(&[
+            "--appendonly",
+            "yes",
+            "--maxmemory",
+            "96mb",
+            "--maxmemory-policy",
+            "allkeys-lru",
+            "--tcp-keepalive",
+            "60",
+            "--timeout",
+            "0",
+            "--rename-command",
+            "FLUSHDB",
+            "",
+            "--client-output-buffer-limit",
+            "normal",
+            "0",
+            "0",
+            "0",
+            "--save",
+            "60",
+            "1",
+            "--save",
+            "300",
+            "10",
+            "--bind",
+            "127.0.0.1",
+            "-::1",
+        ])
+        .unwrap();
+        let config = &loaded.config;
+        assert!(config.appendonly);
+        assert_eq!((config.maxmemory, config.tcp_keepalive), (96 << 20, 60));
+        assert_eq!(config.maxmemory_policy, crate::config::MaxmemoryPolicy::AllkeysLru);
+        assert_eq!(config.bind, ["127.0.0.1", "-::1"]);
+        assert_eq!(config.get_one("save").as_deref(), Some(&b"60 1 300 10"[..]));
+        assert_eq!(loaded.rename_commands[0].from, b"FLUSHDB");
+        assert_eq!(loaded.rename_commands[0].to, b"");
+        assert_eq!(
+            loaded.notices,
+            [
+                "No effect yet, waiting for persistence: appendonly, save",
+                "No effect yet, waiting for eviction: maxmemory, maxmemory-policy",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_may_stand_in_one_word() {
+        let config = config(&["--port 7000", "--save", "60 1 300 10", "--bind", "127.0.0.1 ::1"]);
+        assert_eq!(config.port, 7000);
+        assert_eq!((config.save.len(), config.bind.len()), (2, 2));
+    }
+
+    #[test]
+    fn save_is_emptied_in_every_way_scripts_use() {
+        for words in [
+            &["--save", ""][..],
+            &["--save"],
+            &["--save", "--port", "7000"],
+            &["--save", "5 1", "--save", ""],
+        ] {
+            assert!(config(words).save.is_empty(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn words_that_look_like_options_can_be_values() {
+        assert_eq!(config(&["--requirepass", "--secret"]).requirepass, b"--secret");
+        assert_eq!(config(&["--requirepass", "a \"b\" \\ \n"]).requirepass, b"a \"b\" \\ \n");
+        assert_eq!(config(&["--requirepass", "", "--port", "7000"]).port, 7000);
+    }
+
+    #[test]
+    fn file_then_input_then_options() {
+        let dir = Dir::new("order");
+        let text =
+            "port 1\n# comment\n\n  TIMEOUT 5  \r\nrequirepass \"a\\x20b\"\nloglevel 'debug'\n";
+        let path = dir.file("redis.conf", text);
+        let loaded = start_with(&[&path, "--port", "3", "-"], "port 2\nmaxclients 9\n").unwrap();
+        let config = &loaded.config;
+        assert_eq!((config.port, config.timeout, config.maxclients), (3, 5, 9));
+        assert_eq!(config.requirepass, b"a b");
+        assert_eq!(config.loglevel, crate::config::LogLevel::Debug);
+        assert_eq!(loaded.file, Some(path.into()));
+        assert_eq!(loaded.notices, ["Reading config from stdin"]);
+        assert_eq!(start_with(&["-"], "port 2").unwrap().config.port, 2);
+    }
+
+    #[test]
+    fn includes_follow_patterns_and_dir() {
+        let dir = Dir::new("include");
+        dir.file("10.conf", "port 10\n");
+        dir.file("20.conf", "port 20\ntimeout 3\n");
+        let here = dir.0.display();
+        let text = format!("dir {here}\ninclude ??.conf\ninclude no*.conf\nmaxclients 5\n");
+        let loaded = config(&[&dir.file("main", &text)]);
+        assert_eq!((loaded.port, loaded.timeout, loaded.maxclients), (20, 3, 5));
+        assert_eq!(Path::new(&loaded.dir), dir.0.canonicalize().unwrap());
+
+        let missing = start(&["--include", "nofile"]).unwrap_err();
+        assert!(missing.stdout.contains(
+            " # Fatal error, can't open config file 'nofile': No such file or directory\n"
+        ));
+
+        let circle = dir.file("circle", &format!("include {here}/circle\n"));
+        assert!(fatal(&[&circle]).ends_with("Too many nested include directives\n"));
+    }
+
+    #[test]
+    fn errors_name_line_and_reason() {
+        let dir = Dir::new("errors");
+        let path = dir.file("redis.conf", "port 0\n  # c\n\tbogus  yes \n");
+        assert_eq!(
+            fatal(&[&path]),
+            "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.6) ***\n\
+             Reading the configuration file, at line 3\n\
+             >>> 'bogus  yes'\n\
+             Bad directive or wrong number of arguments\n"
+        );
+        assert_eq!(
+            fatal(&["--logfile", "/no/such/x", "--port", "0"]),
+            "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.6) ***\n\
+             Can't open the log file: No such file or directory\n"
+        );
+    }
+
+    /// Arguments, the line quoted and the reason, as redis-server 7.2.6 prints them.
+    #[test]
+    fn refusals_are_those_of_redis() {
+        let bad = "Bad directive or wrong number of arguments";
+        let cases: &[(&[&str], &str, &str)] = &[
+            (&["--foo", "bar"], "foo \"bar\"", bad),
+            (&["--port", "abc"], "port \"abc\"", "argument couldn't be parsed into an integer"),
+            (&["--port"], "port", "wrong number of arguments"),
+            (&["--port", "7", "8"], "port \"7\" \"8\"", "wrong number of arguments"),
+            (&["--port x"], "port x", "argument couldn't be parsed into an integer"),
+            (&["--port", "\"1"], "port \"\\\"1\"", "argument couldn't be parsed into an integer"),
+            (&["--port", ""], "port \"\"", "argument couldn't be parsed into an integer"),
+            (&["--save", "60"], "save \"60\"", "Invalid save parameters"),
+            (&["--rename-command", "GET"], "rename-command \"GET\"", bad),
+            (&["--user"], "user", bad),
+            (&["--dir", "/nonexist"], "dir \"/nonexist\"", "No such file or directory"),
+            (&["--a.b"], "a.b", "Module config specified without value"),
+            (&["--replicaof", "a", "b"], "replicaof \"a\" \"b\"", "Invalid master port"),
+            (&["--maxmemory", "10xx"], "maxmemory \"10xx\"", "argument must be a memory value"),
+            (
+                &["--client-output-buffer-limit", "normal", "1"],
+                "client-output-buffer-limit \"normal\" \"1\"",
+                "Wrong number of arguments in buffer limit configuration.",
+            ),
+            (
+                &["--shutdown-on-sigterm", "foo"],
+                "shutdown-on-sigterm \"foo\"",
+                "argument(s) must be one of the following: default, save, nosave, now, force",
+            ),
+            (
+                &["--unixsocketperm", "999"],
+                "unixsocketperm \"999\"",
+                "argument couldn't be parsed as an octal number",
+            ),
+            (
+                &["--io-threads", "0"],
+                "io-threads \"0\"",
+                "argument must be between 1 and 128 inclusive",
+            ),
+            (&["--port=7000"], "port=7000", bad),
+        ];
+        for (words, line, reason) in cases {
+            let wanted = format!(
+                "\n*** FATAL CONFIG FILE ERROR (Redis 7.2.6) ***\nReading the configuration file, \
+                 at line 2\n>>> '{line}'\n{reason}\n"
+            );
+            assert_eq!(fatal(words), wanted);
+        }
+        assert!(fatal(&["--save", "--foo"]).contains("at line 3\n>>> 'foo'"));
+        assert!(
+            fatal(&["--cluster-enabled", "yes", "--replicaof", "a", "1"])
+                .ends_with("***\nreplicaof directive not allowed in cluster mode\n")
+        );
+    }
+
+    #[test]
+    fn what_redis_knows_is_accepted() {
+        let loaded = start(&[
+            "--user",
+            "alice on >secret",
+            "--loadmodule",
+            "/x.so",
+            "arg",
+            "--lua-replicate-commands",
+            "yes",
+            "--search.timeout",
+            "5",
+            "--activerehashing",
+            "no",
+            "--hz",
+            "100",
+        ])
+        .unwrap();
+        assert_eq!(loaded.config.hz, 100);
+        assert_eq!(
+            loaded.notices,
+            [
+                "No effect yet, waiting for access control lists: user",
+                "No effect, because there are no modules: loadmodule, module parameters",
+                "No effect, because Redis 7 dropped them: parameters of old versions",
+                "No effect, because tables grow a segment at a time and are never rehashed: activerehashing",
+                "No effect, because there is no timer tick: hz",
+            ]
+        );
+    }
+
+    #[test]
+    fn options_that_end_the_process() {
+        let version = start(&["-v"]).unwrap_err();
+        assert_eq!(version.code, 0);
+        assert!(version.stdout.starts_with("Redis server v=7."));
+        let help = start(&["--help"]).unwrap_err();
+        assert_eq!((help.code, help.stdout.as_str()), (1, ""));
+        assert!(help.stderr.starts_with("Usage: redis-server "));
+        assert!(fatal(&["--port", "1", "--sentinel"]).contains("Sentinel"));
+        assert!(fatal(&["--test-memory", "100"]).contains("memory test"));
+        // Only in the first place; elsewhere it is a directive like any other.
+        assert!(fatal(&["--port", "1", "--version"]).contains("Bad directive"));
+    }
+
+    #[test]
+    fn sentinel_is_refused_by_name_too() {
+        let args = ["/usr/bin/redis-sentinel", "/etc/sentinel.conf"];
+        let exit = load(args.map(OsString::from).into_iter(), &mut std::io::empty()).unwrap_err();
+        assert_eq!(exit.code, 1);
+    }
 }

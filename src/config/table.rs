@@ -125,11 +125,6 @@ impl Param {
         self
     }
 
-    /// Whether `name` is this parameter's name or alias, in any case.
-    pub fn is_called(&self, name: &[u8]) -> bool {
-        self.names().any(|own| own.as_bytes().eq_ignore_ascii_case(name))
-    }
-
     /// Name and alias.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.name).chain(self.alias)
@@ -138,7 +133,15 @@ impl Param {
 
 /// Index of the row that `name` (or an alias, in any case) names.
 pub fn find(name: &[u8]) -> Option<usize> {
-    TABLE.iter().position(|row| row.is_called(name))
+    find_named(name).map(|(index, _)| index)
+}
+
+/// The row that `name` names, and which of its names that is.
+pub fn find_named(name: &[u8]) -> Option<(usize, &'static str)> {
+    TABLE.iter().enumerate().find_map(|(index, row)| {
+        let own = row.names().find(|own| own.as_bytes().eq_ignore_ascii_case(name))?;
+        Some((index, own))
+    })
 }
 
 const fn flag(name: &'static str, default: &'static str) -> Param {
@@ -224,26 +227,31 @@ fn host_name(name: &str) -> Result<(), &'static str> {
 }
 
 fn node_name(name: &str) -> Result<(), &'static str> {
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"!#$%&()*+:;<>?@[]^{|}~".contains(&byte);
-    if name.bytes().all(fits) {
-        Ok(())
-    } else {
-        Err("Announced human node name contained invalid character")
+    if name.contains(|letter| "!#$%&()*+:;<>?@[]^{|}~".contains(letter)) {
+        return Err("Announced human node name contained invalid character");
     }
+    Ok(())
 }
 
-/// Braces must pair up around variables that exist.
+/// Braces enclose variables that exist; two opening ones stand for one.
 fn title_template(template: &str) -> Result<(), &'static str> {
     const COMPLAINT: &str = "template format is invalid or contains unknown variables";
     const VARIABLES: &[&str] =
         &["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
+    if template.is_empty() {
+        return Err(COMPLAINT);
+    }
     let mut rest = template;
-    while let Some(open) = rest.find('{') {
-        let close = rest[open..].find('}').ok_or(COMPLAINT)? + open;
-        if !VARIABLES.contains(&&rest[open + 1..close]) {
+    while let Some((_, tail)) = rest.split_once('{') {
+        if let Some(tail) = tail.strip_prefix('{') {
+            rest = tail;
+            continue;
+        }
+        let (variable, tail) = tail.split_once('}').ok_or(COMPLAINT)?;
+        if !VARIABLES.contains(&variable) {
             return Err(COMPLAINT);
         }
-        rest = &rest[close + 1..];
+        rest = tail;
     }
     Ok(())
 }
@@ -297,7 +305,7 @@ pub static TABLE: &[Param] = &[
     Param::new("unixsocketperm", "0", Kind::Int { min: 0, max: 0o777, unit: Unit::Octal })
         .field(field!(unixsocketperm))
         .immutable()
-        .doc("ProtectedActions of the unix socket, octal; 0 leaves them to the umask."),
+        .doc("Permissions of the unix socket, octal; 0 leaves them to the umask."),
     int("tcp-backlog", "511", 0, INT_MAX)
         .field(field!(tcp_backlog))
         .immutable()
@@ -702,7 +710,7 @@ pub static TABLE: &[Param] = &[
         .later("DUMP and RESTORE")
         .doc("Check payloads in full: no, yes or clients."),
     // Replication.
-    Param::new("replicaof", "", Kind::ReplicaOf)
+    Param::new("replicaof", "no one", Kind::ReplicaOf)
         .alias("slaveof")
         .field(field!(replicaof))
         .immutable()

@@ -292,6 +292,19 @@ choice! {
     }
 }
 
+impl LogLevel {
+    /// What the `log` facade lets pass: notice is `info!`, warning `warn!` and `error!`.
+    pub fn filter(self) -> log::LevelFilter {
+        match self {
+            LogLevel::Debug => log::LevelFilter::Trace,
+            LogLevel::Verbose => log::LevelFilter::Debug,
+            LogLevel::Notice => log::LevelFilter::Info,
+            LogLevel::Warning => log::LevelFilter::Warn,
+            LogLevel::Nothing => log::LevelFilter::Off,
+        }
+    }
+}
+
 choice! {
     /// Which I/O driver runs the loop.
     IoBackend {
@@ -350,6 +363,24 @@ choice! {
         /// None.
         #[default]
         No = "no",
+    }
+}
+
+impl Supervised {
+    /// Who really watches: what was asked for, if the environment bears it out; never `Auto`.
+    pub fn resolve(self) -> Supervised {
+        self.resolve_with(|name| std::env::var_os(name).is_some())
+    }
+
+    fn resolve_with(self, is_set: impl Fn(&str) -> bool) -> Supervised {
+        let wants = |one| self == one || self == Supervised::Auto;
+        if wants(Supervised::Upstart) && is_set("UPSTART_JOB") {
+            Supervised::Upstart
+        } else if wants(Supervised::Systemd) && is_set("NOTIFY_SOCKET") {
+            Supervised::Systemd
+        } else {
+            Supervised::No
+        }
     }
 }
 
@@ -475,5 +506,15 @@ mod tests {
         assert!(ProtectedAction::Local.allows(true));
         assert!(!ProtectedAction::Local.allows(false));
         assert!(!ProtectedAction::No.allows(true));
+    }
+
+    #[test]
+    fn supervision_needs_the_environment() {
+        let systemd = |name: &str| name == "NOTIFY_SOCKET";
+        assert_eq!(Supervised::Auto.resolve_with(systemd), Supervised::Systemd);
+        assert_eq!(Supervised::Systemd.resolve_with(systemd), Supervised::Systemd);
+        assert_eq!(Supervised::Systemd.resolve_with(|_| false), Supervised::No);
+        assert_eq!(Supervised::Upstart.resolve_with(systemd), Supervised::No);
+        assert_eq!(Supervised::No.resolve_with(systemd), Supervised::No);
     }
 }

@@ -41,7 +41,7 @@ const NO_PAGE: u32 = u32::MAX;
 const NO_UNIT: u16 = u16::MAX;
 
 /// Names a slot: its offset in units of 8 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ref([u8; 5]);
 
 const _: () = assert!(size_of::<Ref>() == 5 && align_of::<Ref>() == 1);
@@ -400,4 +400,104 @@ fn reserve() -> (NonNull<u8>, usize) {
         bytes /= 2;
     }
     std::alloc::handle_alloc_error(Layout::new::<[u8; RESERVE_BYTES_MIN]>());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+
+    /// Fills a slot with bytes that tell it from every other.
+    fn fill(arena: &mut Arena, slot: Ref, len: usize, mark: u64) {
+        let bytes = &mut arena.bytes_mut(slot)[..len];
+        bytes.iter_mut().zip(mark.to_le_bytes().into_iter().cycle()).for_each(|(b, m)| *b = m);
+    }
+
+    fn is_filled(arena: &Arena, slot: Ref, len: usize, mark: u64) -> bool {
+        let bytes = &arena.bytes(slot)[..len];
+        bytes.iter().zip(mark.to_le_bytes().into_iter().cycle()).all(|(b, m)| *b == m)
+    }
+
+    #[test]
+    fn slots_never_overlap() {
+        let (mut arena, mut rng, mut live) = (Arena::default(), Rng::seeded(5), Vec::new());
+        for mark in 0..40_000u64 {
+            if live.is_empty() || rng.below(20_000) as u64 * 2 > mark % 40_000 {
+                let len = 1 + rng.below(SLOT_BYTES_MAX);
+                let slot = arena.alloc(len);
+                fill(&mut arena, slot, len, mark);
+                live.push((slot, len, mark));
+            } else {
+                let (slot, len, mark) = live.swap_remove(rng.below(live.len()));
+                assert!(is_filled(&arena, slot, len, mark));
+                arena.free(slot);
+            }
+        }
+        assert!(live.iter().all(|&(slot, len, mark)| is_filled(&arena, slot, len, mark)));
+        let used: usize = live.iter().map(|&(_, len, _)| slot_bytes(len)).sum();
+        assert_eq!(arena.used(), used);
+        live.iter().for_each(|&(slot, ..)| arena.free(slot));
+        assert_eq!(arena.used(), 0);
+    }
+
+    #[test]
+    fn freed_slots_are_used_again() {
+        let mut arena = Arena::default();
+        let slots: Vec<Ref> = (0..10_000).map(|_| arena.alloc(88)).collect();
+        let (committed, touched) = (arena.committed(), arena.touched());
+        for _ in 0..10 {
+            slots.iter().step_by(2).for_each(|&slot| arena.free(slot));
+            slots.iter().step_by(2).for_each(|_| {
+                std::hint::black_box(arena.alloc(85));
+            });
+        }
+        assert_eq!((arena.committed(), arena.touched()), (committed, touched));
+    }
+
+    #[test]
+    fn empty_pages_go_back_and_are_used_again() {
+        let mut arena = Arena::default();
+        let slots: Vec<Ref> = (0..100_000).map(|_| arena.alloc(88)).collect();
+        assert_eq!((arena.used(), arena.touched()), (8_800_000, 8_800_000));
+        slots.iter().for_each(|&slot| arena.free(slot));
+        assert_eq!(arena.touched(), WARM_PAGES_MAX as usize * PAGE_BYTES);
+        let committed = arena.committed();
+        (0..50_000).for_each(|_| {
+            std::hint::black_box(arena.alloc(160));
+        });
+        assert_eq!(arena.committed(), committed);
+    }
+
+    #[test]
+    fn a_page_that_went_back_reads_as_zeroes() {
+        let mut arena = Arena::default();
+        let slots: Vec<Ref> = (0..20_000).map(|_| arena.alloc(1024)).collect();
+        slots.iter().for_each(|&slot| fill(&mut arena, slot, 1024, u64::MAX));
+        slots.iter().for_each(|&slot| arena.free(slot));
+        let returned = slots.iter().filter(|&&slot| arena.bytes(slot)[100] == 0).count();
+        assert!(returned >= 20_000 - 64 * (WARM_PAGES_MAX as usize + 1));
+    }
+
+    #[test]
+    fn a_doomed_arena_is_unmapped_in_pieces() {
+        let mut arena = Arena::default();
+        (0..100_000).for_each(|_| {
+            std::hint::black_box(arena.alloc(88));
+        });
+        let mut pieces = 1;
+        while arena.release(1 << 20) {
+            pieces += 1;
+        }
+        assert_eq!((pieces, arena.used(), arena.committed()), (9, 0, 0));
+    }
+
+    #[test]
+    fn every_size_is_served() {
+        let mut arena = Arena::default();
+        for len in 1..=SLOT_BYTES_MAX {
+            let slot = arena.alloc(len);
+            fill(&mut arena, slot, len, len as u64);
+            assert!(is_filled(&arena, slot, len, len as u64));
+        }
+    }
 }

@@ -6,4 +6,5 @@ pub mod arena;
 pub mod pool;
 pub mod prefetch;
 pub mod segments;
+pub mod table;
 pub mod wheel;

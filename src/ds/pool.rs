@@ -195,13 +195,13 @@ mod tests {
         assert!(pool.memory() > 10_000 * 8);
         ids.iter().for_each(|&id| assert!(pool.remove(id).is_some()));
         assert!(pool.is_empty() && pool.memory() < 8_000);
-        assert_eq!(pool.insert(1), pool.span() - 1);
+        assert!(pool.insert(1) < 10_000);
     }
 
     #[test]
     fn chunks_can_be_taken_one_by_one() {
         let mut pool = Pool::default();
-        (0..1000u64).for_each(|value| drop(pool.insert(value)));
+        (0..1000u64).for_each(|value| assert!(pool.insert(value) < 1000));
         pool.remove(999);
         let mut all: Vec<u64> = std::iter::from_fn(|| pool.take_chunk()).flatten().collect();
         all.sort_unstable();

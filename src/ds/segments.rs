@@ -1,35 +1,31 @@
 //! A hash table that grows and shrinks one small piece at a time.
 //!
-//! [`Segments`] is a directory of small `hashbrown` tables (extendible hashing): a segment holds
-//! the slots whose hash begins with its prefix and splits in two when full, so no resize ever
-//! touches more than one segment. Sparse siblings merge again.
+//! [`Segments`] is a directory of small tables (extendible hashing): a segment holds the slots
+//! whose hash begins with its prefix and splits in two when full, so no resize ever touches more
+//! than one segment. Sparse siblings merge again.
 //!
-//! hashbrown takes its tags from the top 7 bits of a hash and its positions from the low ones.
-//! The directory therefore uses the bits in between: the *position* of a hash in the hash space
-//! is its low 57 bits, read from the top. Positions are what a scan's cursor counts in.
+//! A table takes its tags from the top 7 bits of a hash and its places from the low 32. The
+//! directory uses the bits in between: the *position* of a hash in the hash space is its low 57
+//! bits, read from the top. Positions are what a scan's cursor counts in.
 //!
 //! Invariant: stores small copyable slots and asks a [`Hashing`] for their hashes; knows nothing
 //! of keys or values.
 
-use std::iter;
-
-use hashbrown::HashTable;
-
 use crate::ds::pool::Pool;
 use crate::ds::prefetch::prefetch;
+use crate::ds::table::Table;
 
 /// Bits of a hash that make up its position.
 pub const POSITION_BITS: u32 = 57;
 
-const SEGMENT_LEN_MAX: usize = 448;
 const SEGMENT_BUCKETS_MAX: usize = 512;
-/// A full table that holds fewer than this is full of tombstones and is rebuilt, not split.
+/// A full table that holds fewer than this is full of deleted buckets and is rebuilt, not split.
 const SPLIT_LEN_MIN: usize = 384;
 /// Siblings merge when together they fill half a segment, so that they do not split at once.
-const MERGE_LEN_MAX: usize = SEGMENT_LEN_MAX / 2;
-/// Beyond this the directory would outgrow what it points to; hashes of a keyed function never
-/// get there.
-const DEPTH_MAX: u32 = 28;
+const MERGE_LEN_MAX: usize = SEGMENT_BUCKETS_MAX / 16 * 7;
+/// Beyond this many places per segment the directory would outgrow what it points to. Hashes of a
+/// keyed function never get there; the segments of any other become larger instead.
+const PLACES_PER_SEGMENT_MAX: usize = 64;
 
 /// What a table must know of its slots.
 pub trait Hashing<T> {
@@ -51,10 +47,8 @@ pub struct Segments<T> {
 }
 
 struct Segment<T> {
-    table: HashTable<T>,
+    table: Table<T>,
     depth: u32,
-    /// Where the table's control bytes were at the last insert: a hint for prefetches.
-    control: usize,
 }
 
 /// The position of `hash` in the hash space, `0..2^57`.
@@ -76,7 +70,7 @@ impl<T> Default for Segments<T> {
     }
 }
 
-impl<T: Copy> Segments<T> {
+impl<T: Copy + Default> Segments<T> {
     /// How many slots it holds.
     pub fn len(&self) -> usize {
         self.len
@@ -95,7 +89,8 @@ impl<T: Copy> Segments<T> {
     /// The slot under `hash` that `eq` accepts.
     #[inline]
     pub fn find(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<T> {
-        self.segment(hash)?.table.find(hash, eq).copied()
+        let table = &self.segment(hash)?.table;
+        table.get(table.find(hash, eq)?).copied()
     }
 
     /// Puts `new` in the place of `old`, which is under `hash`.
@@ -103,15 +98,15 @@ impl<T: Copy> Segments<T> {
     where
         T: PartialEq,
     {
-        let segment = self.segment_mut(hash).expect("the old slot is there");
-        let slot = segment.table.find_mut(hash, |slot| *slot == old);
-        *slot.expect("the old slot is there") = new;
+        let table = &mut self.segment_mut(hash).expect("the old slot is there").table;
+        let bucket = table.find(hash, |slot| *slot == old).expect("the old slot is there");
+        table.set(bucket, new);
     }
 
     /// Adds a slot. The caller knows that it is not there yet.
     pub fn insert(&mut self, hash: u64, slot: T, hashing: &impl Hashing<T>) {
         if self.directory.is_empty() {
-            let first = self.segments.insert(Segment::new(HashTable::new(), 0));
+            let first = self.segments.insert(Segment { table: Table::new(), depth: 0 });
             self.directory.push(first);
             self.deepest = 1;
         }
@@ -131,7 +126,7 @@ impl<T: Copy> Segments<T> {
         hashing: &impl Hashing<T>,
     ) -> Option<T> {
         let segment = self.segment_mut(hash)?;
-        let (slot, _) = segment.table.find_entry(hash, eq).ok()?.remove();
+        let slot = segment.table.remove(segment.table.find(hash, eq)?);
         let len = segment.table.len();
         if len < MERGE_LEN_MAX / 2 {
             segment.shrink(hashing);
@@ -145,20 +140,17 @@ impl<T: Copy> Segments<T> {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         let Some(segment) = self.segment(hash) else { return };
-        let buckets = segment.table.num_buckets();
-        let bucket = (hash as usize) & buckets.wrapping_sub(1);
-        let control = segment.control as *const u8;
-        prefetch(control.wrapping_add(bucket));
-        // Slots lie below the control bytes, the first one nearest; a probe looks at 16 of them.
-        prefetch(control.wrapping_sub((bucket + 1) * size_of::<T>()));
-        prefetch(control.wrapping_sub((bucket + 16) * size_of::<T>()));
+        let (tags, slots) = segment.table.addresses(hash);
+        prefetch(tags);
+        prefetch(slots);
+        prefetch(slots.wrapping_add(8 * size_of::<T>()));
     }
 
     /// Calls `each` for the slots that `hash` may stand for, judged by tags alone.
     #[inline]
     pub fn candidates(&self, hash: u64, each: impl FnMut(&T)) {
         if let Some(segment) = self.segment(hash) {
-            segment.table.iter_hash(hash).for_each(each);
+            segment.table.candidates(hash, each);
         }
     }
 
@@ -180,16 +172,14 @@ impl<T: Copy> Segments<T> {
             return None;
         }
         let buckets = match self.segments.len() {
-            1 => self.segment(0)?.table.num_buckets(),
+            1 => self.segment(0)?.table.buckets(),
             _ => SEGMENT_BUCKETS_MAX,
         };
         for _ in 0..TRIES_MAX {
             let id = below(self.segments.span() as usize) as u32;
             let bucket = below(buckets);
             let Some(segment) = self.segments.get(id) else { continue };
-            if bucket < segment.table.num_buckets()
-                && let Some(&slot) = segment.table.get_bucket(bucket)
-            {
+            if let Some(&slot) = segment.table.get(bucket) {
                 return Some(slot);
             }
         }
@@ -206,7 +196,7 @@ impl<T: Copy> Segments<T> {
     /// Bytes of the tables and the directory.
     pub fn memory(&self) -> usize {
         let tables = (0..self.segments.span()).filter_map(|id| self.segments.get(id));
-        tables.map(|segment| segment.table.allocation_size()).sum::<usize>()
+        tables.map(|segment| segment.table.memory()).sum::<usize>()
             + self.segments.memory()
             + self.directory.capacity() * size_of::<u32>()
     }
@@ -239,9 +229,11 @@ impl<T: Copy> Segments<T> {
 
     fn is_full(&self, hash: u64) -> bool {
         self.segment(hash).is_some_and(|segment| {
-            let (len, capacity) = (segment.table.len(), segment.table.capacity());
-            let full = len >= SEGMENT_LEN_MAX || (len >= SPLIT_LEN_MIN && len == capacity);
-            full && segment.depth < DEPTH_MAX
+            let large = segment.table.buckets() >= SEGMENT_BUCKETS_MAX
+                && segment.table.len() >= SPLIT_LEN_MIN;
+            let places = self.directory.len() / self.segments.len();
+            let may_split = segment.depth < self.depth || places < PLACES_PER_SEGMENT_MAX;
+            large && segment.table.is_full() && may_split
         })
     }
 
@@ -317,38 +309,20 @@ impl<T: Copy> Segments<T> {
     }
 }
 
-impl<T: Copy> Segment<T> {
-    fn new(table: HashTable<T>, depth: u32) -> Segment<T> {
-        Segment { table, depth, control: 0 }
-    }
-
-    /// A segment of slots whose hashes are known.
+impl<T: Copy + Default> Segment<T> {
+    /// A segment of slots whose hashes are known, with room for some more.
     fn build(slots: &[(u64, T)], depth: u32) -> Segment<T> {
-        let room = slots.len() + slots.len() / 8;
-        let mut segment = Segment::new(HashTable::with_capacity(room), depth);
-        for &(hash, slot) in slots {
-            segment.insert_with_room(hash, slot, |_| unreachable!("there is room"));
-        }
-        segment
+        let mut table = Table::with_room(slots.len() + slots.len() / 16 + 1);
+        slots.iter().for_each(|&(hash, slot)| table.insert(hash, slot));
+        Segment { table, depth }
     }
 
     fn insert(&mut self, hash: u64, slot: T, hashing: &impl Hashing<T>) {
-        if self.table.len() == self.table.capacity() {
-            if self.table.num_buckets() >= SEGMENT_BUCKETS_MAX && self.table.len() < SPLIT_LEN_MIN {
-                // Full of tombstones: hashbrown would double it.
-                let slots = self.hashed(hashing);
-                *self = Segment::build(&slots, self.depth);
-            } else {
-                self.table.iter().for_each(|slot| hashing.prefetch(slot));
-            }
+        if self.table.is_full() {
+            let slots = self.hashed(hashing);
+            *self = Segment::build(&slots, self.depth);
         }
-        self.insert_with_room(hash, slot, |slot| hashing.hash(slot));
-    }
-
-    fn insert_with_room(&mut self, hash: u64, slot: T, hasher: impl Fn(&T) -> u64) {
-        let entry = self.table.insert_unique(hash, slot, hasher);
-        let address: *const T = entry.get();
-        self.control = address.addr() + (entry.bucket_index() + 1) * size_of::<T>();
+        self.table.insert(hash, slot);
     }
 
     /// All slots with their hashes.
@@ -361,23 +335,122 @@ impl<T: Copy> Segment<T> {
     fn shrink(&mut self, hashing: &impl Hashing<T>) {
         let len = self.table.len();
         if len == 0 {
-            *self = Segment::new(HashTable::new(), self.depth);
-        } else if self.table.num_buckets() > 16 && len <= self.table.num_buckets() / 8 {
+            self.table = Table::new();
+        } else if self.table.buckets() > 16 && len <= self.table.buckets() / 8 {
             let slots = self.hashed(hashing);
             *self = Segment::build(&slots, self.depth);
         }
     }
 }
 
-/// All segments' slots from `position` on, segment by segment, each with the position after it.
-pub fn walk<T: Copy>(
-    table: &Segments<T>,
-    position: u64,
-) -> impl Iterator<Item = (Vec<T>, Option<u64>)> {
-    let mut from = Some(position);
-    iter::from_fn(move || {
-        let (slots, next) = table.segment_at(from?);
-        from = next;
-        Some((slots.copied().collect(), next))
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+
+    /// Slots that are their own key.
+    struct Mixed;
+
+    impl Hashing<u64> for Mixed {
+        fn hash(&self, slot: &u64) -> u64 {
+            let mixed = slot.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed ^ mixed >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        }
+        fn prefetch(&self, _: &u64) {}
+    }
+
+    fn insert(table: &mut Segments<u64>, slot: u64) {
+        table.insert(Mixed.hash(&slot), slot, &Mixed);
+    }
+
+    fn remove(table: &mut Segments<u64>, slot: u64) -> Option<u64> {
+        table.remove(Mixed.hash(&slot), |&other| other == slot, &Mixed)
+    }
+
+    fn contains(table: &Segments<u64>, slot: u64) -> bool {
+        table.find(Mixed.hash(&slot), |&other| other == slot).is_some()
+    }
+
+    #[test]
+    fn grows_and_shrinks_without_losing_a_slot() {
+        let mut table = Segments::default();
+        (0..100_000).for_each(|slot| insert(&mut table, slot));
+        assert!((0..100_000).all(|slot| contains(&table, slot)) && !contains(&table, 100_000));
+        assert!(table.segments() > 200 && table.len() == 100_000);
+        for slot in 0..100_000 {
+            assert_eq!(remove(&mut table, slot), Some(slot));
+            if slot % 10_000 == 0 {
+                assert!((slot + 1..100_000).all(|slot| contains(&table, slot)));
+            }
+        }
+        assert_eq!((table.len(), table.segments(), table.directory.len()), (0, 1, 1));
+        assert!(table.memory() < 200_000);
+    }
+
+    #[test]
+    fn churn_keeps_segments_small() {
+        let (mut table, mut rng, mut live) = (Segments::default(), Rng::seeded(2), Vec::new());
+        for slot in 0..300_000 {
+            insert(&mut table, slot);
+            live.push(slot);
+            if live.len() > 3000 {
+                let gone = live.swap_remove(rng.below(live.len()));
+                assert_eq!(remove(&mut table, gone), Some(gone));
+            }
+        }
+        assert!(live.iter().all(|&slot| contains(&table, slot)));
+        let segments = (0..table.segments.span()).filter_map(|id| table.segments.get(id));
+        assert!(segments.map(|segment| segment.table.buckets()).all(|n| n <= SEGMENT_BUCKETS_MAX));
+    }
+
+    #[test]
+    fn segments_cover_the_hash_space_in_order() {
+        let mut table = Segments::default();
+        (0..20_000).for_each(|slot| insert(&mut table, slot));
+        let (mut from, mut seen) = (0, 0);
+        loop {
+            let (slots, next) = table.segment_at(from);
+            let end = next.unwrap_or(1 << POSITION_BITS);
+            for slot in slots {
+                assert!((from..end).contains(&position(Mixed.hash(slot))));
+                seen += 1;
+            }
+            let Some(next) = next else { break };
+            from = next;
+        }
+        assert_eq!(seen, 20_000);
+    }
+
+    #[test]
+    fn chance_reaches_every_slot_alike() {
+        let (mut table, mut rng) = (Segments::default(), Rng::seeded(4));
+        (0..1000).for_each(|slot| insert(&mut table, slot));
+        let mut counts = [0u32; 1000];
+        for _ in 0..200_000 {
+            let slot = table.random(|bound| rng.below(bound)).expect("not empty");
+            counts[slot as usize] += 1;
+        }
+        assert!(counts.iter().all(|count| (120..300).contains(count)));
+        (1..1000).for_each(|slot| assert!(remove(&mut table, slot).is_some()));
+        assert_eq!(table.random(|bound| rng.below(bound)), Some(0));
+        remove(&mut table, 0);
+        assert_eq!(table.random(|bound| rng.below(bound)), None);
+    }
+
+    #[test]
+    fn slots_of_one_hash_end_in_one_large_table() {
+        struct Same;
+        impl Hashing<u64> for Same {
+            fn hash(&self, _: &u64) -> u64 {
+                7
+            }
+            fn prefetch(&self, _: &u64) {}
+        }
+        let mut table = Segments::default();
+        (0..2000).for_each(|slot| table.insert(7, slot, &Same));
+        assert!((0..2000).all(|slot| table.find(7, |&other| other == slot) == Some(slot)));
+        let mut found = 0;
+        table.candidates(7, |_| found += 1);
+        assert!(found == 2000 && table.directory.len() < 10_000);
+    }
 }

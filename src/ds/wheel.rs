@@ -241,3 +241,106 @@ fn slot_of(time: u64, level: u32) -> usize {
 fn time_of(at: i64) -> u64 {
     at.max(0).cast_unsigned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Rng;
+    use std::collections::BTreeMap;
+
+    const START: i64 = 1_700_000_000_000;
+
+    /// Lets the wheel run to `now`, filing again what came early; returns what came out on time.
+    fn run(wheel: &mut Wheel, truth: &BTreeMap<u64, i64>, now: i64) -> Vec<u64> {
+        let mut out = Vec::new();
+        while let Some(record) = wheel.pop(now) {
+            match truth[&record] {
+                at if at <= now => out.push(record),
+                at => wheel.file(record, at),
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn every_record_comes_out_on_time() {
+        let mut rng = Rng::seeded(9);
+        let (mut wheel, mut truth, mut now) = (Wheel::new(START), BTreeMap::new(), START);
+        for round in 0..3000u64 {
+            for record in round * 10..round * 10 + rng.below(10) as u64 {
+                let at = match rng.below(5) {
+                    0 => now - rng.below(1000) as i64,
+                    1 => now + rng.below(20) as i64,
+                    2 => now + rng.below(100_000) as i64,
+                    3 => now + rng.below(1 << 36) as i64,
+                    _ => now.saturating_add(rng.u64().cast_signed() >> 1),
+                };
+                truth.insert(record, at);
+                wheel.file(record, at);
+            }
+            now += match rng.below(50) {
+                0 => rng.below(1 << 30) as i64,
+                _ => rng.below(300) as i64,
+            };
+            let mut out = run(&mut wheel, &truth, now);
+            out.sort_unstable();
+            let due: Vec<u64> =
+                truth.iter().filter(|(_, at)| **at <= now).map(|(r, _)| *r).collect();
+            assert_eq!(out, due, "round {round}");
+            truth.retain(|_, at| *at > now);
+            assert_eq!(wheel.len(), truth.len());
+        }
+    }
+
+    #[test]
+    fn sleeping_until_next_misses_nothing() {
+        let mut rng = Rng::seeded(10);
+        let (mut wheel, mut truth) = (Wheel::new(START), BTreeMap::new());
+        for record in 0..2000 {
+            let at = START + (rng.u64() >> (24 + rng.below(40))) as i64;
+            truth.insert(record, at);
+            wheel.file(record, at);
+        }
+        let mut wakeups = 0;
+        while let Some(now) = wheel.next() {
+            wakeups += 1;
+            for record in run(&mut wheel, &truth, now) {
+                assert_eq!(truth.remove(&record), Some(now), "exactly at its time");
+            }
+        }
+        // One wake-up per record and level at most, and far fewer than one per millisecond.
+        assert!(truth.is_empty() && wakeups < 2000 * LEVELS);
+    }
+
+    #[test]
+    fn an_idle_wheel_needs_no_attention() {
+        let mut wheel = Wheel::new(START);
+        assert_eq!((wheel.next(), wheel.pop(START + 1_000_000)), (None, None));
+        wheel.file(1, i64::MAX);
+        assert!(wheel.next() > Some(START + (1 << 40)));
+        assert_eq!(wheel.pop(START + (1 << 40)), None);
+    }
+
+    #[test]
+    fn the_clock_may_stand_anywhere() {
+        for start in [i64::MIN, -1, 0, 255, i64::MAX - 1] {
+            let mut wheel = Wheel::new(start);
+            wheel.file(1, i64::MIN);
+            wheel.file(2, start);
+            assert!(wheel.pop(start).is_some() && wheel.pop(start).is_some());
+        }
+    }
+
+    #[test]
+    fn a_wheel_is_dropped_in_pieces() {
+        let mut wheel = Wheel::new(START);
+        (0..100_000u64).for_each(|record| wheel.file(record, START + 5000));
+        let memory = wheel.memory();
+        assert!((800_000..900_000).contains(&memory), "{memory}");
+        let mut pieces = 1;
+        while wheel.drop_some(100) {
+            pieces += 1;
+        }
+        assert_eq!((pieces, wheel.len()), (34, 0));
+    }
+}

@@ -271,3 +271,78 @@ impl<'a> EntryMut<'a> {
 fn number(bytes: &[u8]) -> u32 {
     u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(draft: Draft<'_>) {
+        // What was there before must not shine through.
+        let mut bytes = [0xff; SLOT_BYTES_MAX];
+        draft.write(&mut bytes);
+        let entry = Entry(&bytes);
+        assert_eq!(entry.len(), draft.len());
+        assert_eq!((entry.value_type(), entry.encoding()), (draft.value_type, draft.encoding));
+        assert_eq!((entry.key(), entry.value()), (draft.key, draft.value));
+        assert_eq!((entry.deadline(), entry.clock()), (draft.deadline, draft.clock));
+        assert_eq!(bytes[entry.len()], 0xff);
+    }
+
+    #[test]
+    fn an_entry_says_what_was_written() {
+        let long = [b'k'; LONG_KEY - 1];
+        for key in [Part::Inline(b""), Part::Inline(&long), Part::Outside(u32::MAX)] {
+            for value in [Part::Inline(b""), Part::Inline(&[7; 400]), Part::Outside(5)] {
+                for deadline in
+                    [None, Some(0), Some((1 << 48) - 1), Some(1 << 48), Some(i64::MAX), Some(-1)]
+                {
+                    let (value_type, encoding) = (ValueType::Stream, Encoding::Raw);
+                    let clock = [1, 2, 3];
+                    check(Draft { value_type, encoding, clock, deadline, key, value });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_session_takes_the_bytes_it_was_planned_to_take() {
+        let mut draft = Draft {
+            value_type: ValueType::String,
+            encoding: Encoding::Raw,
+            clock: [0; 3],
+            deadline: None,
+            key: Part::Inline(&[b'k'; 16]),
+            value: Part::Inline(&[b'v'; 64]),
+        };
+        assert_eq!(draft.len(), 88);
+        draft.deadline = Some(1_700_000_000_000);
+        assert_eq!(draft.len(), 94);
+    }
+
+    #[test]
+    fn small_changes_happen_in_place() {
+        let mut bytes = [0xff; 64];
+        let draft = Draft {
+            value_type: ValueType::String,
+            encoding: Encoding::Embstr,
+            clock: [0; 3],
+            deadline: Some(1000),
+            key: Part::Inline(b"key"),
+            value: Part::Inline(b"value"),
+        };
+        draft.write(&mut bytes);
+        let mut entry = EntryMut(&mut bytes);
+        assert!(entry.set_deadline(Some(2000)));
+        assert!(!entry.set_deadline(None) && !entry.set_deadline(Some(i64::MAX)));
+        entry.set_clock([9; 3]);
+        entry.set_encoding(Encoding::Raw);
+        entry.resize_value(8);
+        let entry = Entry(&bytes);
+        assert_eq!((entry.deadline(), entry.clock()), (Some(2000), [9; 3]));
+        assert_eq!((entry.value_type(), entry.encoding()), (ValueType::String, Encoding::Raw));
+        assert_eq!(
+            (entry.key(), entry.value()),
+            (Part::Inline(b"key"), Part::Inline(b"value\0\0\0"))
+        );
+    }
+}

@@ -1,10 +1,13 @@
 //! Tests of the keyspace as a whole, against models that cannot be wrong.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 
+use super::lazyfree::UNLINK_BYTES_MIN;
 use super::*;
 use crate::base::rng::{Rng, os_seed};
-use crate::types::ValueRef;
+use crate::types::{Encoding, ValueRef, ValueType};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -19,10 +22,6 @@ fn text(value: Option<ValueRef<'_>>) -> Option<Vec<u8>> {
         ValueRef::Int(number) => number.to_string().into_bytes(),
         ValueRef::Str(bytes) => bytes.to_vec(),
     })
-}
-
-fn get(db: &mut Db, key: &str) -> Option<String> {
-    text(db.peek(key.as_bytes())).map(|bytes| String::from_utf8(bytes).expect("utf-8"))
 }
 
 /// A seed for a random test: `SEED` from the environment or a new one; printed either way.
@@ -187,4 +186,457 @@ fn behaves_as_a_map_with_deadlines() {
         assert_eq!(text(Some(value)), left.remove(key));
     });
     assert!(left.is_empty());
+}
+
+#[test]
+fn a_key_is_there_in_the_millisecond_of_its_deadline_and_gone_in_the_next() {
+    for active in [true, false] {
+        let mut keyspace = keyspace(1);
+        keyspace.set_policy(Policy { active_expire: active, ..Policy::default() });
+        keyspace.db(0).set(b"k", b"v", Expiry::At(START + 10));
+        keyspace.set_now(START + 10);
+        assert!(!keyspace.expire_due(100) && keyspace.db(0).exists(b"k"));
+        keyspace.set_now(START + 11);
+        if active {
+            assert!(keyspace.next_deadline() <= Some(START + 11));
+            assert!(!keyspace.expire_due(100));
+            assert_eq!((keyspace.db(0).len(), keyspace.counters().expired_keys), (0, 1));
+        } else {
+            assert!(!keyspace.expire_due(100) && keyspace.next_deadline().is_none());
+            assert_eq!(keyspace.db(0).len(), 1);
+        }
+        assert!(keyspace.db(0).peek(b"k").is_none());
+        assert_eq!((keyspace.db(0).len(), keyspace.counters().expired_keys), (0, 1));
+    }
+}
+
+#[test]
+fn waking_at_next_deadline_removes_each_key_on_time() {
+    let mut keyspace = keyspace(2);
+    let mut rng = Rng::seeded(2);
+    let mut deadlines = BTreeMap::new();
+    for index in 0..2000 {
+        let at = START + 1 + rng.below(10_000_000) as i64;
+        *deadlines.entry(at).or_insert(0usize) += 1;
+        let db = keyspace.db(index % 16);
+        db.set(index.to_string().as_bytes(), b"v", Expiry::At(START + 20_000_000));
+        assert!(db.set_deadline(index.to_string().as_bytes(), Some(at)));
+    }
+    let mut left = 2000;
+    while let Some(now) = keyspace.next_deadline() {
+        keyspace.set_now(now);
+        while keyspace.expire_due(7) {}
+        let gone: usize = deadlines.range(..now).map(|(_, count)| count).sum();
+        deadlines = deadlines.split_off(&now);
+        left -= gone;
+        assert_eq!((0..16).map(|db| keyspace.db(db).len()).sum::<usize>(), left);
+    }
+    assert_eq!((left, keyspace.counters().expired_keys), (0, 2000));
+}
+
+#[test]
+fn rewriting_one_key_with_a_deadline_does_not_grow_the_wheel() {
+    let mut keyspace = keyspace(3);
+    for round in 0..300_000 {
+        let db = keyspace.db(0);
+        db.set(b"k", b"v", Expiry::At(START + 3_600_000 + round));
+        if round % 3 == 0 {
+            db.remove(b"k");
+        }
+        if keyspace.next_deadline().is_some_and(|at| at <= START) {
+            keyspace.expire_due(1000);
+        }
+        assert!(keyspace.memory().timer_records < 70_000);
+    }
+    for round in 0..1_000_000 {
+        keyspace.db(0).set(b"other", b"v", Expiry::At(START + 3_600_000 + round));
+    }
+    assert!(keyspace.memory().timer_records < 70_000, "extending adds nothing");
+}
+
+#[test]
+fn a_renewed_wheel_forgets_no_key() {
+    let mut keyspace = keyspace(4);
+    for index in 0..5000u32 {
+        keyspace.db(0).set(&index.to_le_bytes(), b"v", Expiry::At(START + 5000));
+    }
+    for round in 0..100_000 {
+        let db = keyspace.db(0);
+        db.set(b"churn", b"v", Expiry::At(START + 100_000 - round));
+        db.remove(b"churn");
+        // Splits, merges and new keys while the renewal walks.
+        db.set(&(5000 + round as u32).to_le_bytes(), b"v", Expiry::Clear);
+        db.remove(&(round as u32 / 2 + 5000).to_le_bytes());
+        keyspace.expire_due(if round > 80_000 { 64 } else { 0 });
+    }
+    assert_eq!(keyspace.db(0).expires(), 5000);
+    keyspace.set_now(START + 5001);
+    while keyspace.expire_due(100) {}
+    assert_eq!((keyspace.db(0).expires(), keyspace.counters().expired_keys), (0, 5000));
+}
+
+#[test]
+fn a_clock_that_went_back_delays_no_deadline_set_afterwards() {
+    let mut keyspace = keyspace(5);
+    keyspace.db(0).set(b"a", b"v", Expiry::At(START + 7_200_000));
+    keyspace.set_now(START + 3_600_000);
+    while keyspace.expire_due(100) {}
+    keyspace.set_now(START);
+    keyspace.db(0).set(b"b", b"v", Expiry::At(START + 10));
+    while keyspace.expire_due(1000) {}
+    keyspace.set_now(START + 11);
+    while keyspace.expire_due(1000) {}
+    assert_eq!(keyspace.db(0).len(), 1);
+}
+
+#[test]
+fn many_keys_due_at_once_are_removed_in_slices() {
+    let mut keyspace = keyspace(6);
+    for index in 0..10_000u32 {
+        keyspace.db(0).set(&index.to_le_bytes(), b"v", Expiry::At(START + 1000));
+    }
+    keyspace.set_now(START + 2000);
+    let mut slices = 1;
+    while keyspace.expire_due(100) {
+        assert!(keyspace.counters().expired_keys <= slices * 100);
+        slices += 1;
+    }
+    assert!(slices >= 100 && keyspace.db(0).is_empty());
+    assert_eq!(keyspace.next_deadline(), None);
+}
+
+/// All keys of a scan with `count`, each with how often it was visited; `between` runs after every
+/// call.
+fn scan_all(
+    keyspace: &mut Keyspace,
+    count: usize,
+    mut between: impl FnMut(&mut Keyspace),
+) -> HashMap<Vec<u8>, usize> {
+    let (mut seen, mut cursor) = (HashMap::new(), 0);
+    loop {
+        cursor = keyspace.db(0).scan(cursor, count, &mut |key, value_type| {
+            assert_eq!(value_type, ValueType::String);
+            *seen.entry(key.to_vec()).or_default() += 1;
+        });
+        if cursor == 0 {
+            return seen;
+        }
+        between(keyspace);
+    }
+}
+
+#[test]
+fn a_scan_of_a_quiet_database_visits_every_key_once() {
+    for (keys, count) in [(0, 10), (1, 1), (100, 7), (5000, 10), (5000, 100_000)] {
+        let mut keyspace = keyspace(7);
+        for index in 0..keys {
+            keyspace.db(0).set(format!("k{index}").as_bytes(), b"1", Expiry::Clear);
+        }
+        let seen = scan_all(&mut keyspace, count, |_| {});
+        assert!(seen.len() == keys && seen.values().all(|&visits| visits == 1));
+    }
+}
+
+#[test]
+fn what_is_present_throughout_a_scan_is_visited_exactly_once() {
+    let seed = seed();
+    let mut rng = Rng::seeded(seed);
+    for round in 0..30 {
+        let mut keyspace = keyspace(seed + round);
+        let stable: Vec<Vec<u8>> = (0..300).map(|i| format!("stable{i}").into_bytes()).collect();
+        stable.iter().for_each(|key| keyspace.db(0).set(key, b"v", Expiry::Clear));
+        // Grows through splits, shrinks through merges, or both, while the scan runs.
+        let mut next = 0u64;
+        let mut target = 4000 * (rng.below(2) as u64);
+        (0..target)
+            .for_each(|i| keyspace.db(0).set(format!("t{i}").as_bytes(), b"v", Expiry::Clear));
+        next = next.max(target);
+        let seen = scan_all(&mut keyspace, 1 + rng.below(30), |keyspace| {
+            if rng.below(40) == 0 {
+                target = 6000 * rng.below(2) as u64;
+            }
+            for _ in 0..rng.below(200) {
+                if next < target {
+                    keyspace.db(0).set(format!("t{next}").as_bytes(), b"v", Expiry::Clear);
+                    next += 1;
+                } else if next > target {
+                    next -= 1;
+                    keyspace.db(0).remove(format!("t{next}").as_bytes());
+                }
+            }
+        });
+        assert!(stable.iter().all(|key| seen.get(key) == Some(&1)), "round {round}");
+    }
+}
+
+#[test]
+fn a_scan_survives_a_flush_and_any_cursor() {
+    let mut keyspace = keyspace(8);
+    for index in 0..5000u32 {
+        keyspace.db(0).set(&index.to_le_bytes(), b"v", Expiry::Clear);
+    }
+    let cursor = keyspace.db(0).scan(0, 100, &mut |_, _| {});
+    assert!(cursor > 0);
+    keyspace.flush(Some(0), FlushMode::Async);
+    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+    keyspace.db(0).scan(cursor, 100, &mut |_, _| {});
+    assert_eq!(keyspace.db(0).scan(u64::MAX, 100, &mut |_, _| panic!("beyond the end")), 0);
+    assert_eq!(scan_all(&mut keyspace, 10, |_| {}).len(), 1);
+}
+
+#[test]
+fn a_scan_skips_keys_past_their_deadline() {
+    let mut keyspace = keyspace(9);
+    keyspace.db(0).set(b"gone", b"v", Expiry::At(START + 1));
+    keyspace.db(0).set(b"here", b"v", Expiry::Clear);
+    keyspace.set_now(START + 2);
+    assert_eq!(scan_all(&mut keyspace, 10, |_| {}).len(), 1);
+    assert_eq!(keyspace.db(0).random_key(), Some(b"here".to_vec()));
+    assert_eq!((keyspace.db(0).random_key(), keyspace.db(0).len()), (Some(b"here".to_vec()), 1));
+}
+
+#[test]
+fn encodings_are_those_of_redis() {
+    let mut keyspace = keyspace(10);
+    let db = keyspace.db(0);
+    let mut encoding = |value: &[u8]| {
+        db.set(b"k", value, Expiry::Clear);
+        db.info(b"k").expect("just set").encoding
+    };
+    assert_eq!(encoding(b"12"), Encoding::Int);
+    assert_eq!(encoding(b"-9223372036854775808"), Encoding::Int);
+    assert_eq!(encoding(b"012"), Encoding::Embstr);
+    assert_eq!(encoding(&[b'x'; 44]), Encoding::Embstr);
+    assert_eq!(encoding(&[b'x'; 45]), Encoding::Raw);
+    assert_eq!(encoding(&[b'x'; 4500]), Encoding::Raw);
+    db.set(b"k", b"12", Expiry::Clear);
+    assert_eq!(db.string_mut(b"k", 3), b"12\0");
+    assert_eq!(db.info(b"k").expect("there").encoding, Encoding::Raw);
+    db.set_text(b"k", b"12", Expiry::Clear);
+    assert_eq!(db.info(b"k").expect("there").encoding, Encoding::Embstr);
+    assert_eq!(db.string_mut(b"new", 2), [0, 0]);
+    assert_eq!(db.info(b"new").expect("there").encoding, Encoding::Raw);
+}
+
+#[test]
+fn lookups_leave_the_traces_they_promise() {
+    let mut keyspace = keyspace(11);
+    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+    let idle = |keyspace: &mut Keyspace| keyspace.db(0).info(b"k").expect("there").idle_seconds;
+    keyspace.set_now(START + 5000);
+    assert!(keyspace.db(0).peek(b"k").is_some() && idle(&mut keyspace) == 5);
+    keyspace.set_touch(false);
+    assert!(keyspace.db(0).read(b"k").is_some() && idle(&mut keyspace) == 5);
+    keyspace.set_touch(true);
+    assert!(keyspace.db(0).read(b"k").is_some() && idle(&mut keyspace) == 0);
+    keyspace.set_now(START + 9000);
+    assert!(keyspace.db(0).write_lookup(b"k").is_some() && idle(&mut keyspace) == 0);
+    assert!(!keyspace.db(0).exists(b"missing"));
+    let counters = keyspace.counters();
+    assert_eq!((counters.hits, counters.misses), (2, 1));
+    keyspace.reset_counters();
+    assert_eq!(keyspace.counters(), Counters::default());
+}
+
+#[test]
+fn frequency_rises_with_use_and_decays_with_time() {
+    let mut keyspace = keyspace(12);
+    keyspace.set_policy(Policy { lfu: true, ..Policy::default() });
+    let frequency = |keyspace: &mut Keyspace| keyspace.db(0).info(b"k").expect("there").frequency;
+    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+    assert_eq!(frequency(&mut keyspace), 5);
+    (0..10_000).for_each(|_| assert!(keyspace.db(0).exists(b"k")));
+    let used = frequency(&mut keyspace);
+    assert!((20..100).contains(&used), "{used}");
+    keyspace.set_now(START + 3 * 60_000);
+    assert_eq!(frequency(&mut keyspace), used - 3);
+    keyspace.set_now(START + 600 * 60_000);
+    assert_eq!(frequency(&mut keyspace), 0);
+}
+
+#[test]
+fn keys_move_between_databases_with_their_deadline() {
+    let mut keyspace = keyspace(13);
+    for value in [&b"12"[..], b"text", &[b'x'; 3000]] {
+        keyspace.db(0).set(b"k", value, Expiry::At(START + 50));
+        assert_eq!(keyspace.move_key(0, 1, b"k"), MoveOutcome::Moved);
+        assert_eq!(keyspace.move_key(0, 1, b"k"), MoveOutcome::NoKey);
+        keyspace.db(0).set(b"k", b"other", Expiry::Clear);
+        assert_eq!(keyspace.move_key(0, 1, b"k"), MoveOutcome::TargetExists);
+        assert_eq!(keyspace.copy_key(1, b"k", 0, b"k", false), CopyOutcome::TargetExists);
+        assert_eq!(keyspace.copy_key(1, b"k", 0, b"k", true), CopyOutcome::Copied);
+        assert_eq!(keyspace.copy_key(1, b"no", 0, b"k", true), CopyOutcome::NoKey);
+        for db in 0..2 {
+            assert_eq!(text(keyspace.db(db).peek(b"k")), Some(value.to_vec()));
+            assert_eq!(keyspace.db(db).deadline(b"k"), Some(Some(START + 50)));
+            assert!(keyspace.db(db).remove(b"k"));
+        }
+    }
+}
+
+#[test]
+fn deadlines_are_reported_as_they_were_set() {
+    let mut keyspace = keyspace(14);
+    let db = keyspace.db(0);
+    db.set(b"k", b"v", Expiry::Clear);
+    assert_eq!((db.deadline(b"k"), db.deadline(b"no"), db.avg_ttl()), (Some(None), None, 0));
+    for at in [START, (1 << 48) - 1, 1 << 48, i64::MAX] {
+        assert!(db.set_deadline(b"k", Some(at)));
+        assert_eq!((db.deadline(b"k"), db.expires()), (Some(Some(at)), 1));
+        assert_eq!(db.avg_ttl(), at - START);
+    }
+    db.set(b"k", b"v2", Expiry::Keep);
+    assert_eq!(db.deadline(b"k"), Some(Some(i64::MAX)));
+    assert!(db.set_deadline(b"k", None) && !db.set_deadline(b"no", None));
+    assert_eq!((db.deadline(b"k"), db.expires()), (Some(None), 0));
+}
+
+#[test]
+fn an_entry_that_a_deadline_makes_too_large_stays_whole() {
+    let mut keyspace = keyspace(15);
+    for len in 1000..1024 {
+        let value = vec![b'x'; len];
+        keyspace.db(0).set(b"k", &value, Expiry::Clear);
+        keyspace.db(0).set_deadline(b"k", Some(i64::MAX));
+        assert_eq!(text(keyspace.db(0).peek(b"k")), Some(value));
+        assert_eq!(keyspace.db(0).deadline(b"k"), Some(Some(i64::MAX)));
+    }
+}
+
+/// A flag that watches `key` of database 0.
+fn watch(keyspace: &mut Keyspace, key: &[u8]) -> Rc<Cell<bool>> {
+    let flag = Rc::new(Cell::new(false));
+    keyspace.db(0).watch(key, &flag);
+    flag
+}
+
+#[test]
+fn every_change_of_a_watched_key_is_told() {
+    let changes: [fn(&mut Keyspace); 10] = [
+        |keyspace| keyspace.db(0).set(b"k", b"v", Expiry::Clear),
+        |keyspace| keyspace.db(0).set_int(b"k", 1, Expiry::Keep),
+        |keyspace| assert_eq!(keyspace.db(0).string_mut(b"k", 1), b"v"),
+        |keyspace| assert!(keyspace.db(0).remove(b"k")),
+        |keyspace| assert!(keyspace.db(0).unlink(b"k")),
+        |keyspace| assert!(keyspace.db(0).set_deadline(b"k", Some(START + 5))),
+        |keyspace| assert!(keyspace.rename(0, b"k", b"l")),
+        |keyspace| assert_eq!(keyspace.move_key(0, 1, b"k"), MoveOutcome::Moved),
+        |keyspace| assert_eq!(keyspace.flush(None, FlushMode::Sync), 1),
+        |keyspace| keyspace.swap(0, 3),
+    ];
+    for (index, change) in changes.into_iter().enumerate() {
+        let mut keyspace = keyspace(16);
+        keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+        let (flag, other) = (watch(&mut keyspace, b"k"), watch(&mut keyspace, b"missing"));
+        assert!(keyspace.db(0).exists(b"k") && !flag.get());
+        change(&mut keyspace);
+        assert!(flag.get() && !other.get(), "change {index}");
+    }
+}
+
+#[test]
+fn a_key_that_goes_at_its_deadline_is_a_change_unless_it_had_gone_before() {
+    let mut keyspace = keyspace(17);
+    keyspace.db(0).set(b"k", b"v", Expiry::At(START + 1));
+    let early = watch(&mut keyspace, b"k");
+    keyspace.set_now(START + 2);
+    let late = watch(&mut keyspace, b"k");
+    assert!(keyspace.db(0).watch_expired(b"k", &early));
+    assert!(!keyspace.db(0).watch_expired(b"k", &late));
+    assert!(keyspace.db(0).peek(b"k").is_none());
+    assert_eq!((early.get(), late.get()), (true, false));
+    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+    assert!(late.get());
+}
+
+#[test]
+fn a_watch_can_be_ended() {
+    let mut keyspace = keyspace(18);
+    let flag = watch(&mut keyspace, b"k");
+    keyspace.db(0).watch(b"k", &flag);
+    keyspace.db(0).unwatch(b"k", &flag);
+    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
+    assert!(!flag.get() && Rc::strong_count(&flag) == 1);
+}
+
+#[test]
+fn swapping_tells_only_watchers_whose_key_is_on_either_side() {
+    let mut keyspace = keyspace(19);
+    keyspace.db(1).set(b"there", b"v", Expiry::Clear);
+    keyspace.db(1).set(b"gone", b"v", Expiry::At(START - 1));
+    let there = watch(&mut keyspace, b"there");
+    let gone = watch(&mut keyspace, b"gone");
+    let nowhere = watch(&mut keyspace, b"nowhere");
+    keyspace.swap(0, 1);
+    assert_eq!((there.get(), gone.get(), nowhere.get()), (true, false, false));
+    assert!(keyspace.db(0).exists(b"there") && keyspace.db(1).is_empty());
+    assert!(!gone.get(), "what was past its deadline when it came is no change when it goes");
+}
+
+#[test]
+fn flushing_later_frees_in_slices() {
+    let mut keyspace = keyspace(20);
+    for index in 0..3000u32 {
+        let value = vec![b'x'; if index % 2 == 0 { 10 } else { 2000 }];
+        keyspace.db(2).set(&index.to_le_bytes(), &value, Expiry::At(START + 1000));
+    }
+    assert_eq!(keyspace.flush(None, FlushMode::Async), 3000);
+    assert!(keyspace.db(2).is_empty() && keyspace.next_deadline().is_none());
+    assert_eq!(keyspace.counters().lazyfree_pending, 3000);
+    let mut slices = 1;
+    while keyspace.lazyfree(1) {
+        slices += 1;
+    }
+    let counters = keyspace.counters();
+    assert!(slices > 5 && counters.lazyfree_pending == 0 && counters.lazyfreed == 3000);
+}
+
+#[test]
+fn unlinking_a_large_value_frees_it_later() {
+    let mut keyspace = keyspace(21);
+    keyspace.db(0).set_vec(b"large", vec![0; UNLINK_BYTES_MIN], Expiry::Clear);
+    keyspace.db(0).set(b"small", b"v", Expiry::Clear);
+    assert!(keyspace.db(0).unlink(b"large") && keyspace.db(0).unlink(b"small"));
+    assert!(!keyspace.db(0).unlink(b"large"));
+    assert_eq!(keyspace.counters().lazyfree_pending, 1);
+    assert!(!keyspace.lazyfree(10));
+    assert_eq!(keyspace.counters().lazyfreed, 1);
+}
+
+#[test]
+fn memory_comes_back_when_all_keys_are_gone() {
+    let mut keyspace = keyspace(22);
+    for index in 0..50_000u32 {
+        let value = vec![b'x'; if index % 10 == 0 { 2000 } else { 64 }];
+        keyspace.db(0).set(&index.to_le_bytes(), &value, Expiry::At(START + 1000));
+    }
+    let full = keyspace.memory();
+    assert!(full.entries > 3_000_000 && full.tables > 400_000 && full.timers > 400_000);
+    for index in 0..50_000u32 {
+        assert!(keyspace.db(0).remove(&index.to_le_bytes()));
+    }
+    keyspace.set_now(START + 2000);
+    while keyspace.expire_due(1000) {}
+    let empty = keyspace.memory();
+    assert_eq!((empty.entries, empty.timers, empty.timer_records), (0, 0, 0));
+    assert!(empty.tables < 150_000 && empty.slack <= 600_000, "{empty:?}");
+}
+
+#[test]
+fn long_keys_and_prefetches_work() {
+    let mut keyspace = keyspace(23);
+    let db = keyspace.db(0);
+    let hash = db.hash(b"nothing is there yet");
+    db.prefetch_segment(hash);
+    db.prefetch_entry(hash);
+    for len in [254, 255, 256, 1024, 100_000] {
+        let key = vec![b'k'; len];
+        db.set_int(&key, 7, Expiry::Clear);
+        let hash = db.hash(&key);
+        db.prefetch_segment(hash);
+        db.prefetch_entry(hash);
+        assert_eq!(db.peek(&key), Some(ValueRef::Int(7)));
+        assert!(db.info(&key).expect("there").memory_bytes > len);
+    }
+    assert_eq!(db.len(), 5);
 }

@@ -171,11 +171,11 @@ impl Generator {
         let mut command = match self.rng.u8(..100) {
             0..15 if self.in_transaction => self.end_of_transaction(),
             0..8 => self.seed_key(),
-            _ => self.from_syntax(),
+            _ => self.documented_command(),
         };
         if command.is("flushall") || command.is("flushdb") || command.is("swapdb") {
             // Rarely: an empty keyspace makes dull replies.
-            command = if self.one_in(10) { command } else { self.from_syntax() };
+            command = if self.one_in(10) { command } else { self.documented_command() };
         }
         tame(&mut command, &mut self.rng);
         self.follow_transaction(&command);
@@ -204,7 +204,7 @@ impl Generator {
         Command { words }
     }
 
-    fn from_syntax(&mut self) -> Command {
+    fn documented_command(&mut self) -> Command {
         let syntaxes = std::mem::take(&mut self.syntaxes);
         let syntax = &syntaxes[self.rng.usize(..syntaxes.len())];
         let mut words: Vec<Vec<u8>> = syntax.words.iter().map(|word| self.cased(word)).collect();

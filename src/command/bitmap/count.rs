@@ -4,7 +4,7 @@
 //!
 //! Invariant: reads only.
 
-use super::{READ_ONE, UNIT, select, text, text_or_empty};
+use super::{READ_ONE, UNIT, select, text};
 use crate::command::Args;
 use crate::command::ctx::{Ctx, string};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};

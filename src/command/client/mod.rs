@@ -4,7 +4,15 @@
 
 use super::ctx::Ctx;
 use super::spec::{Arg, Categories, Command, Flags, Group};
-use crate::resp::errors::Outcome;
+use super::connection::client_name;
+use super::help::reply_help;
+use super::state::{Pause, Request};
+use crate::resp::errors::{self, Outcome, Reject};
+use crate::session::{Client, ClientFlags, ReplyMode};
+use list::ClientType;
+
+mod kill;
+mod list;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[Command::group("client", CLIENT)
@@ -225,70 +233,223 @@ const ADMIN_UNSCRIPTED: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const ON_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
 
-/// CLIENT GETNAME
-fn client_getname(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT HELP
-fn client_help(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
 /// CLIENT ID
-fn client_id(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn client_id(ctx: &mut Ctx) -> Outcome {
+    let id = ctx.client().id;
+    ctx.reply.integer(id as i64);
+    Ok(())
 }
 
-/// CLIENT INFO
-fn client_info(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT KILL <ip:port | <[ID client-id] | [TYPE NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] |
-/// [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME YES | NO]> [<[ID client-id] | [TYPE
-/// NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] | [USER username] | [ADDR ip:port] | [LADDR ip:port]
-/// | [SKIPME YES | NO]> ...]>
-fn client_kill(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT LIST [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]
-fn client_list(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT NO-EVICT <ON | OFF>
-fn client_no_evict(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT NO-TOUCH <ON | OFF>
-fn client_no_touch(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT PAUSE timeout [WRITE | ALL]
-fn client_pause(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT REPLY <ON | OFF | SKIP>
-fn client_reply(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
-fn client_setinfo(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+/// CLIENT GETNAME
+fn client_getname(ctx: &mut Ctx) -> Outcome {
+    match ctx.client().name.clone() {
+        Some(name) => ctx.reply.bulk(&name),
+        None => ctx.reply.null(),
+    }
+    Ok(())
 }
 
 /// CLIENT SETNAME connection-name
-fn client_setname(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn client_setname(ctx: &mut Ctx) -> Outcome {
+    let name = client_name(ctx.arg(2))?;
+    ctx.client().name = (!name.is_empty()).then(|| name.into());
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT SETINFO <LIB-NAME libname | LIB-VER libver>
+fn client_setinfo(ctx: &mut Ctx) -> Outcome {
+    let (attribute, value) = (ctx.arg(2), ctx.arg(3));
+    let printable = client_name(value).is_ok();
+    let client = ctx.client();
+    let field = match attribute.to_ascii_lowercase().as_slice() {
+        b"lib-name" => &mut client.lib_name,
+        b"lib-ver" => &mut client.lib_version,
+        _ => return Err(errors::unrecognized_option(attribute)),
+    };
+    if !printable {
+        return Err(errors::setinfo_invalid(attribute));
+    }
+    *field = (!value.is_empty()).then(|| value.into());
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT INFO
+fn client_info(ctx: &mut Ctx) -> Outcome {
+    let client = ctx.state.clients.get(ctx.id).expect("the client in execution is in the table");
+    let line = list::line(client, ctx.state);
+    ctx.reply.verbatim("txt", line.as_bytes());
+    Ok(())
+}
+
+/// CLIENT LIST [TYPE NORMAL | MASTER | REPLICA | PUBSUB] [ID client-id [client-id ...]]
+fn client_list(ctx: &mut Ctx) -> Outcome {
+    let text = if ctx.args.len() == 4 && ctx.args.is(2, "type") {
+        let kind = ClientType::parse(ctx.arg(3))?;
+        list::lines(ctx.state, |client| ClientType::of(client) == kind)
+    } else if ctx.args.len() > 3 && ctx.args.is(2, "id") {
+        list_by_id(ctx)?
+    } else if ctx.args.len() == 2 {
+        list::lines(ctx.state, |_| true)
+    } else {
+        return Err(errors::SYNTAX.into());
+    };
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
+}
+
+/// One line for each id of a live client, in the order asked for.
+fn list_by_id(ctx: &Ctx) -> Result<String, Reject> {
+    let mut text = String::new();
+    for at in 3..ctx.args.len() {
+        let id = ctx.args.int_or(at, errors::CLIENT_ID_INVALID)?;
+        text += &list::lines(ctx.state, |client| i64::try_from(client.id) == Ok(id));
+    }
+    Ok(text)
+}
+
+/// CLIENT KILL <ip:port | <[ID client-id] | [TYPE NORMAL | MASTER | SLAVE | REPLICA | PUBSUB] |
+/// [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME YES | NO]> ...>
+fn client_kill(ctx: &mut Ctx) -> Outcome {
+    let old_form = ctx.args.len() == 3;
+    let filter = match old_form {
+        true => kill::Filter::address(ctx.arg(2)),
+        false => kill::Filter::parse(ctx)?,
+    };
+    let me = ctx.id;
+    let now_s = ctx.state.clock.unix_ms() / 1000;
+    let matches = |client: &&Client| filter.matches(client, me, now_s);
+    let victims: Vec<_> = ctx.state.clients.iter().filter(matches).map(|client| client.key).collect();
+    for id in &victims {
+        match *id == me {
+            // The reply still goes out.
+            true => ctx.client().flags.insert(ClientFlags::CLOSE_AFTER_REPLY),
+            false => ctx.state.close(*id),
+        }
+    }
+    if !old_form {
+        ctx.reply.integer(victims.len() as i64);
+    } else if victims.is_empty() {
+        return Err(errors::NO_SUCH_CLIENT.into());
+    } else {
+        ctx.reply.ok();
+    }
+    Ok(())
+}
+
+/// CLIENT NO-EVICT <ON | OFF>
+fn client_no_evict(ctx: &mut Ctx) -> Outcome {
+    set_flag(ctx, ClientFlags::NO_EVICT)
+}
+
+/// CLIENT NO-TOUCH <ON | OFF>
+fn client_no_touch(ctx: &mut Ctx) -> Outcome {
+    set_flag(ctx, ClientFlags::NO_TOUCH)
+}
+
+fn set_flag(ctx: &mut Ctx, flag: ClientFlags) -> Outcome {
+    let on = match () {
+        () if ctx.args.is(2, "on") => true,
+        () if ctx.args.is(2, "off") => false,
+        () => return Err(errors::SYNTAX.into()),
+    };
+    ctx.client().flags.set(flag, on);
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT PAUSE timeout [WRITE | ALL]
+fn client_pause(ctx: &mut Ctx) -> Outcome {
+    let writes_only = match ctx.args.len() {
+        3 => false,
+        4 if ctx.args.is(3, "write") => true,
+        4 if ctx.args.is(3, "all") => false,
+        4 => return Err("ERR CLIENT PAUSE mode must be WRITE or ALL".into()),
+        _ => return Err(errors::subcommand_syntax(ctx.arg(0), ctx.arg(1))),
+    };
+    let timeout = ctx.args.int_or(2, errors::TIMEOUT_NOT_AN_INTEGER)?;
+    if timeout < 0 {
+        return Err(errors::TIMEOUT_NEGATIVE.into());
+    }
+    let now = ctx.state.clock.unix_ms();
+    let until_ms = now.checked_add(timeout).ok_or(errors::TIMEOUT_OUT_OF_RANGE)?;
+    ctx.state.pause = ctx.state.pause.extended(Pause { until_ms, writes_only }, now);
+    ctx.reply.ok();
+    Ok(())
 }
 
 /// CLIENT UNPAUSE
-fn client_unpause(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn client_unpause(ctx: &mut Ctx) -> Outcome {
+    ctx.state.pause = Pause::default();
+    ctx.state.requests.push(Request::Resume);
+    ctx.reply.ok();
+    Ok(())
 }
+
+/// CLIENT REPLY <ON | OFF | SKIP>
+fn client_reply(ctx: &mut Ctx) -> Outcome {
+    let mode = match () {
+        () if ctx.args.is(2, "on") => ReplyMode::On,
+        () if ctx.args.is(2, "off") => ReplyMode::Off,
+        () if ctx.args.is(2, "skip") => ReplyMode::SkipNext,
+        () => return Err(errors::SYNTAX.into()),
+    };
+    let client = ctx.client();
+    if mode != ReplyMode::SkipNext || client.reply_mode != ReplyMode::Off {
+        client.reply_mode = mode;
+    }
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CLIENT HELP
+fn client_help(ctx: &mut Ctx) -> Outcome {
+    reply_help(ctx, HELP);
+    Ok(())
+}
+
+const HELP: &[&str] = &[
+    "GETNAME",
+    "    Return the name of the current connection.",
+    "ID",
+    "    Return the ID of the current connection.",
+    "INFO",
+    "    Return information about the current client connection.",
+    "KILL <ip:port>",
+    "    Kill connection made from <ip:port>.",
+    "KILL <option> <value> [<option> <value> [...]]",
+    "    Kill connections. Options are:",
+    "    * ADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made from the specified address",
+    "    * LADDR (<ip:port>|<unixsocket>:0)",
+    "      Kill connections made to specified local address",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Kill connections by type.",
+    "    * USER <username>",
+    "      Kill connections authenticated by <username>.",
+    "    * MAXAGE <seconds>",
+    "      Kill connections that are older than that.",
+    "    * SKIPME (YES|NO)",
+    "      Skip killing current connection (default: yes).",
+    "LIST [options ...]",
+    "    Return information about client connections. Options:",
+    "    * TYPE (NORMAL|MASTER|REPLICA|PUBSUB)",
+    "      Return clients of specified type.",
+    "UNPAUSE",
+    "    Stop the current client pause, resuming traffic.",
+    "PAUSE <timeout> [WRITE|ALL]",
+    "    Suspend all, or just write, clients for <timeout> milliseconds.",
+    "REPLY (ON|OFF|SKIP)",
+    "    Control the replies sent to the current connection.",
+    "SETNAME <name>",
+    "    Assign the name <name> to the current connection.",
+    "SETINFO <option> <value>",
+    "    Set client meta attr. Options are:",
+    "    * LIB-NAME: the client lib name.",
+    "    * LIB-VER: the client lib version.",
+    "NO-EVICT (ON|OFF)",
+    "    Protect current client connection from eviction.",
+    "NO-TOUCH (ON|OFF)",
+    "    Will not touch LRU/LFU stats when this mode is on.",
+];
