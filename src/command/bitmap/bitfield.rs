@@ -128,6 +128,7 @@ fn write(ctx: &mut Ctx, operations: &[Operation], len: usize) -> Outcome {
     // Up to the first change every operation sees the string as it is now, so this is exact.
     if len <= bytes.len() && !operations.iter().any(|operation| operation.changes(bytes)) {
         reply_unchanged(reply, operations, bytes);
+        db.make_raw(key);
         return Ok(());
     }
     let bytes = db.string_mut(key, len);
