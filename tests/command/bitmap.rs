@@ -112,7 +112,7 @@ fn bitop_pads_short_sources_with_zeros() {
         ("GET a", bulk(b"\x0f\x00")),
         ("BITOP AND r nokey nokey2", int(0)),
         ("EXISTS r", int(0)),
-        ("BITOP NOT r a b", err("BITOP NOT must be called with a single source key.")),
+        ("BITOP NOT r a b", err("ERR BITOP NOT must be called with a single source key.")),
         ("BITOP NAND r a b", err("syntax error")),
     ]);
 }
