@@ -101,3 +101,95 @@ fn in_range(low: u8, high: u8, byte: u8, nocase: bool) -> bool {
 fn same(a: u8, b: u8, nocase: bool) -> bool {
     a == b || nocase && a.eq_ignore_ascii_case(&b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_like_the_reference() {
+        let cases: &[(&str, &str, bool)] = &[
+            ("", "", true),
+            ("*", "", false),
+            ("", "a", false),
+            ("*", "a", true),
+            ("a*", "a", true),
+            ("a**", "a", true),
+            ("a*c", "abbbc", true),
+            ("a*c", "abbbcd", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*ab", "aab", true),
+            ("h?llo", "hello", true),
+            ("h?llo", "hllo", false),
+            ("[ae]", "e", true),
+            ("[^ae]", "e", false),
+            ("[^ae]", "b", true),
+            ("[a-c]x", "bx", true),
+            ("[c-a]x", "bx", true),
+            ("[a-c", "b", true),
+            ("[a-", "-", true),
+            ("[a-]", "-", false),
+            ("[a-]", "_", true), // a range up to the bracket, which then does not close the class
+            ("[\\]]", "]", true),
+            ("[]]", "]", false),
+            ("[", "[", false),
+            ("[^", "x", true),
+            ("\\*", "*", true),
+            ("\\*", "a", false),
+            ("\\", "\\", true),
+            ("a\\", "a\\", true),
+            ("*\\?*", "what?!", true),
+        ];
+        for (pattern, text, expected) in cases {
+            let found = glob_match(pattern.as_bytes(), text.as_bytes(), false);
+            assert_eq!(found, *expected, "{pattern:?} against {text:?}");
+        }
+    }
+
+    #[test]
+    fn letter_case() {
+        assert!(glob_match(b"MAX*", b"maxmemory", true));
+        assert!(!glob_match(b"MAX*", b"maxmemory", false));
+        assert!(glob_match(b"[A-C]", b"b", true));
+        assert!(!glob_match(b"[\\B]", b"b", true));
+    }
+
+    /// The specification: tries every length for every star.
+    fn model(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
+        match (pattern, text) {
+            ([], []) => true,
+            ([b'*', rest @ ..], _) => {
+                (0..=text.len()).any(|skipped| model(rest, &text[skipped..], nocase))
+            }
+            (_, [first, rest @ ..]) => match_one(pattern, 0, *first, nocase)
+                .is_some_and(|next| model(&pattern[next..], rest, nocase)),
+            _ => false,
+        }
+    }
+
+    #[test]
+    fn agrees_with_the_model() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let mut pick = |alphabet: &[u8], len_max: usize| -> Vec<u8> {
+            (0..rng.usize(..len_max)).map(|_| alphabet[rng.usize(..alphabet.len())]).collect()
+        };
+        for _ in 0..50_000 {
+            let (pattern, text) = (pick(b"ab*?[]^-\\\xff", 9), pick(b"abAB]-\xff", 9));
+            let nocase = pattern.len() % 2 == 0;
+            let expected =
+                if text.is_empty() { pattern.is_empty() } else { model(&pattern, &text, nocase) };
+            assert_eq!(glob_match(&pattern, &text, nocase), expected, "{pattern:?} {text:?}");
+        }
+    }
+
+    #[test]
+    fn hostile_patterns_end_soon() {
+        let text = vec![b'a'; 50_000];
+        let stars = [&b"a*".repeat(20_000)[..], b"b"].concat();
+        assert!(!glob_match(&stars, &text, false));
+        let quadratic = [&b"*"[..], &b"a".repeat(20_000), b"b"].concat();
+        assert!(!glob_match(&quadratic, &text, false));
+    }
+}

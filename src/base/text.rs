@@ -149,3 +149,49 @@ fn push_quoted(byte: u8, out: &mut String) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(line: &[u8]) -> Option<Vec<String>> {
+        let args = split_args(line)?;
+        Some(args.iter().map(|arg| arg.iter().map(|&byte| char::from(byte)).collect()).collect())
+    }
+
+    #[test]
+    fn splits_like_the_reference() {
+        let cases: &[(&[u8], &[&str])] = &[
+            (b"", &[]),
+            (b" \t\r\n\x0b\x0c", &[]),
+            (b"a  b\tc", &["a", "b", "c"]),
+            (b"a\x0bb", &["a\x0bb"]),
+            (b"\"\" ''", &["", ""]),
+            (b"a\"b c\" d", &["ab c", "d"]),
+            (b"\"\\n\\r\\t\\b\\a\\q\\\"\\\\\"", &["\n\r\t\x08\x07q\"\\"]),
+            (b"\"\\x41\\xfF\\x4\\xzz\"", &["A\u{ff}x4xzz"]),
+            (b"'\\n\\'' x", &["\\n'", "x"]),
+            (b"a\\nb", &["a\\nb"]),
+            (b"a\0b c", &["a"]),
+        ];
+        for (line, expected) in cases {
+            let found = split(line).expect("quotes pair up");
+            assert_eq!(found, *expected, "{}", repr(line));
+        }
+    }
+
+    #[test]
+    fn quotes_must_pair_up() {
+        let lines: [&[u8]; 7] = [b"\"a", b"'a", b"\"a\"b", b"'a'b", b"\"a\"'b'", b"a\"", b"\"\\"];
+        for line in lines {
+            assert_eq!(split_args(line), None, "{}", repr(line));
+        }
+    }
+
+    #[test]
+    fn quoted_bytes_are_read_back() {
+        assert_eq!(repr(b"a\"\\\n\r\t\x07\x08\0\x1b\xff~ "), r#""a\"\\\n\r\t\a\b\x00\x1b\xff~ ""#);
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(split_args(repr(&all).as_bytes()), Some(vec![all]));
+    }
+}

@@ -3,8 +3,13 @@
 //! Invariant: no parameter is named here; they are all in the table of parameters.
 
 use super::ctx::Ctx;
+use super::help::reply_help;
 use super::spec::{Arg, Command, Flags, Group};
-use crate::resp::errors::Outcome;
+use super::state::{Request, State};
+use crate::base::{alloc, log, sys};
+use crate::config::{Change, Config, SetError};
+use crate::resp::errors::{self, Outcome};
+use crate::session::ClientFlags;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[Command::group("config", CONFIG)
@@ -55,21 +60,104 @@ const ADMIN_UNSCRIPTED: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
 /// CONFIG GET parameter [parameter ...]
-fn config_get(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CONFIG HELP
-fn config_help(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
-}
-
-/// CONFIG RESETSTAT
-fn config_resetstat(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+fn config_get(ctx: &mut Ctx) -> Outcome {
+    let patterns: Vec<_> = ctx.args.from(2).collect();
+    let found = ctx.state.config.get(&patterns);
+    ctx.reply.map(found.len());
+    for (name, value) in found {
+        ctx.reply.bulk(&name);
+        ctx.reply.bulk(&value);
+    }
+    Ok(())
 }
 
 /// CONFIG SET parameter value [parameter value ...]
-fn config_set(_ctx: &mut Ctx) -> Outcome {
-    unreachable!()
+///
+/// All parameters change or none: what cannot be applied takes the others back with it.
+fn config_set(ctx: &mut Ctx) -> Outcome {
+    if ctx.args.len() % 2 == 1 {
+        return Err(errors::SYNTAX.into());
+    }
+    let local = ctx.client().has(ClientFlags::LOCAL);
+    let words: Vec<_> = ctx.args.from(2).collect();
+    let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let before = ctx.state.config.clone();
+    let changes = ctx.state.config.set_many(&pairs, local).map_err(|error| error.to_string())?;
+    for notice in changes.iter().filter_map(|change| change.notice.as_ref()) {
+        ::log::info!("{notice}");
+    }
+    if let Err(refusal) = apply(ctx.state, &changes) {
+        ctx.state.config = before;
+        ctx.state.apply_policy();
+        return Err(refusal.to_string().into());
+    }
+    match changes.iter().find(|change| matches!(change.name, "port" | "bind")) {
+        Some(change) => rebind(ctx, change.name, before),
+        None => ctx.reply.ok(),
+    }
+    Ok(())
 }
+
+/// Makes what can be changed from here take effect.
+fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
+    for change in changes {
+        let refused = |reason: &str| SetError::not_applied(change.name, reason);
+        match change.name {
+            "maxclients" => {
+                apply_maxclients(state.config.maxclients).map_err(|reason| refused(&reason))?
+            }
+            "dir" => std::env::set_current_dir(&state.config.dir)
+                .map_err(|error| refused(&sys::error_text(&error)))?,
+            "loglevel" => log::set_level(state.config.loglevel.filter()),
+            "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => state.apply_policy(),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn apply_maxclients(wanted: u32) -> Result<(), String> {
+    match sys::adjust_open_files_limit(wanted)? {
+        granted if granted >= wanted => Ok(()),
+        granted => Err(format!(
+            "The operating system is not able to handle the specified number of clients, try with {granted}"
+        )),
+    }
+}
+
+/// Sockets are the server's: it replies once it knows whether they could be opened. Until then the
+/// client's further requests wait. Within EXEC nothing can wait, so there the outcome is only
+/// logged.
+fn rebind(ctx: &mut Ctx, parameter: &'static str, before: Config) {
+    let client = ctx.client();
+    let waits = !client.has(ClientFlags::EXECUTING);
+    client.flags.set(ClientFlags::POSTPONED, waits);
+    let client = waits.then_some(ctx.id);
+    ctx.state.requests.push(Request::Rebind { client, parameter, before: Box::new(before) });
+    if !waits {
+        ctx.reply.ok();
+    }
+}
+
+/// CONFIG RESETSTAT
+fn config_resetstat(ctx: &mut Ctx) -> Outcome {
+    ctx.state.stats.reset(alloc::used());
+    ctx.state.keyspace.reset_counters();
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// CONFIG HELP
+fn config_help(ctx: &mut Ctx) -> Outcome {
+    reply_help(ctx, HELP);
+    Ok(())
+}
+
+const HELP: &[&str] = &[
+    "GET <pattern>",
+    "    Return parameters matching the glob-like <pattern> and their values.",
+    "SET <directive> <value>",
+    "    Set the configuration <directive> to <value>.",
+    "RESETSTAT",
+    "    Reset statistics reported by the INFO command.",
+];

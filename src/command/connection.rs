@@ -3,8 +3,8 @@
 //! Invariant: nothing here touches a key.
 
 use super::ctx::Ctx;
-use super::spec::{Arg, Categories, Command, Flags, Group};
 use super::generic::db_index;
+use super::spec::{Arg, Categories, Command, Flags, Group};
 use super::transaction::discard;
 use crate::config::REDIS_VERSION;
 use crate::resp::Protocol;
@@ -137,7 +137,9 @@ fn select(ctx: &mut Ctx) -> Outcome {
 /// AUTH [username] password
 fn auth(ctx: &mut Ctx) -> Outcome {
     let (user, password) = match ctx.args.len() {
-        2 if ctx.state.config.requirepass.is_empty() => return Err(errors::AUTH_WITHOUT_PASSWORD.into()),
+        2 if ctx.state.config.requirepass.is_empty() => {
+            return Err(errors::AUTH_WITHOUT_PASSWORD.into());
+        }
         2 => (DEFAULT_USER, ctx.arg(1)),
         3 => (ctx.arg(1), ctx.arg(2)),
         _ => return Err(errors::SYNTAX.into()),

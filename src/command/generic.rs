@@ -9,8 +9,8 @@ use crate::base::glob::glob_match;
 use crate::base::num;
 use crate::keyspace::{CopyOutcome, KeyInfo, MoveOutcome};
 use crate::resp::Reply;
-use crate::types::ValueRef;
 use crate::resp::errors::{self, Outcome, Reject};
+use crate::types::ValueRef;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -394,7 +394,8 @@ fn copy(ctx: &mut Ctx) -> Outcome {
         return Err(errors::SAME_OBJECT.into());
     }
     let copied = ctx.db().read(source).is_some()
-        && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace) == CopyOutcome::Copied;
+        && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace)
+            == CopyOutcome::Copied;
     ctx.reply.integer(copied.into());
     Ok(())
 }
@@ -534,7 +535,9 @@ fn scan(ctx: &mut Ctx) -> Outcome {
     let mut found = Reply { out: &mut keys, protocol: reply.protocol };
     let mut count = 0;
     let next = db.scan(cursor, options.count, &mut |key, value_type| {
-        let typed = options.type_name.is_none_or(|name| name.eq_ignore_ascii_case(value_type.name().as_bytes()));
+        let typed = options
+            .type_name
+            .is_none_or(|name| name.eq_ignore_ascii_case(value_type.name().as_bytes()));
         if typed && matches(options.pattern, key) {
             found.bulk(key);
             count += 1;
@@ -608,7 +611,8 @@ fn set_expiry(ctx: &mut Ctx, unit: Unit, base: Base) -> Outcome {
     let key = ctx.arg(1);
     let condition = Condition::parse(ctx)?;
     let deadline = deadline(ctx, unit, base)?;
-    let Some(current) = ctx.db().write_lookup(key).is_some().then(|| ctx.db().deadline(key).flatten())
+    let Some(current) =
+        ctx.db().write_lookup(key).is_some().then(|| ctx.db().deadline(key).flatten())
     else {
         ctx.reply.integer(0);
         return Ok(());
@@ -629,7 +633,9 @@ fn deadline(ctx: &Ctx, unit: Unit, base: Base) -> Result<i64, Reject> {
     let scaled = if unit == Unit::Seconds { value.checked_mul(1000) } else { Some(value) };
     let base = if base == Base::Now { ctx.state.keyspace.now() } else { 0 };
     let sum = scaled.and_then(|scaled| scaled.checked_add(base));
-    sum.ok_or_else(|| errors::invalid_expire(&String::from_utf8_lossy(ctx.arg(0)).to_ascii_lowercase()))
+    sum.ok_or_else(|| {
+        errors::invalid_expire(&String::from_utf8_lossy(ctx.arg(0)).to_ascii_lowercase())
+    })
 }
 
 /// NX, XX, GT and LT of the EXPIRE family.

@@ -38,7 +38,8 @@ pub struct Command {
 }
 
 /// Appends `(argument index, flags)` of every key of a call; `Err` when the call is malformed.
-pub type KeyExtractor = fn(args: &super::Args<'_>, out: &mut Vec<(usize, KeyFlags)>) -> Result<(), ()>;
+pub type KeyExtractor =
+    fn(args: &super::Args<'_>, out: &mut Vec<(usize, KeyFlags)>) -> Result<(), ()>;
 
 impl Command {
     /// A command with the given name (lower case) and handler; everything else by the builder.
@@ -323,9 +324,17 @@ pub enum BeginSearch {
 pub enum FindKeys {
     /// `last` relative to the first key (negative: from the end), `step`, and `limit` (0 and 1 mean
     /// none; n means the n-th part of the remaining arguments).
-    Range { last: i16, step: i16, limit: i16 },
+    Range {
+        last: i16,
+        step: i16,
+        limit: i16,
+    },
     /// The number of keys stands at `index`, the first key at `first`, both relative.
-    Count { index: i16, first: i16, step: i16 },
+    Count {
+        index: i16,
+        first: i16,
+        step: i16,
+    },
     Unknown,
 }
 

@@ -6,7 +6,7 @@ use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
 use crate::config::Config;
-use crate::keyspace::Keyspace;
+use crate::keyspace::{Keyspace, Policy};
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::{ClientFlags, ClientId, Clients};
 
@@ -38,8 +38,13 @@ pub struct State {
 /// Something only the server can do.
 pub enum Request {
     Close(ClientId),
-    /// Parameters that CONFIG SET changed, by name.
-    ConfigChanged(Vec<&'static str>),
+    /// CONFIG SET of port or bind: the client waits for the outcome, or, in a transaction, nobody
+    /// does. `before` is what to go back to.
+    Rebind {
+        client: Option<ClientId>,
+        parameter: &'static str,
+        before: Box<Config>,
+    },
     /// CLIENT UNPAUSE: run what was held.
     Resume,
     Shutdown,
@@ -85,6 +90,23 @@ impl State {
             client.flags.insert(ClientFlags::WRITABLE);
             self.writable.push(id);
         }
+    }
+
+    /// Reads the clocks; what follows happens at this time.
+    pub fn tick(&mut self) {
+        self.clock.tick();
+        self.keyspace.set_now(self.clock.unix_ms());
+    }
+
+    /// Lets the keyspace count accesses as the eviction policy asks.
+    pub fn apply_policy(&mut self) {
+        let policy = Policy {
+            lfu: self.config.maxmemory_policy.is_lfu(),
+            lfu_log_factor: self.config.lfu_log_factor,
+            lfu_decay_time: self.config.lfu_decay_time,
+            ..self.keyspace.policy()
+        };
+        self.keyspace.set_policy(policy);
     }
 
     /// Whether CLIENT PAUSE is in force.

@@ -46,7 +46,12 @@ impl Table {
         self.buckets[bucket(command.name.as_bytes())].push(id);
     }
 
-    fn push(&mut self, command: &'static Command, name: String, parent: Option<CommandId>) -> CommandId {
+    fn push(
+        &mut self,
+        command: &'static Command,
+        name: String,
+        parent: Option<CommandId>,
+    ) -> CommandId {
         let id = CommandId(u16::try_from(self.rows.len()).expect("fewer than 65,536 rows"));
         self.rows.push(Row { command, name, parent, children: Vec::new() });
         id
@@ -74,7 +79,8 @@ impl Table {
         if name.len() > NAME_BYTES_MAX {
             return None;
         }
-        let named = |id: &&CommandId| self.rows[id.0 as usize].name.as_bytes().eq_ignore_ascii_case(name);
+        let named =
+            |id: &&CommandId| self.rows[id.0 as usize].name.as_bytes().eq_ignore_ascii_case(name);
         self.buckets[bucket(name)].iter().find(named).copied()
     }
 
@@ -108,7 +114,9 @@ impl Table {
 
     /// Top-level rows that clients can still call.
     pub fn commands(&self) -> impl Iterator<Item = (CommandId, &Row)> {
-        self.iter().filter(|(id, row)| row.parent.is_none() && self.lookup(row.name.as_bytes()) == Some(*id))
+        self.iter().filter(|(id, row)| {
+            row.parent.is_none() && self.lookup(row.name.as_bytes()) == Some(*id)
+        })
     }
 
     /// Number of rows, subcommands included.

@@ -93,9 +93,11 @@ fn exec(ctx: &mut Ctx) -> Outcome {
         return Ok(());
     }
     ctx.reply.array(queue.len());
+    ctx.client().flags.insert(ClientFlags::EXECUTING);
     for queued in &queue {
         run(ctx, queued);
     }
+    ctx.client().flags.remove(ClientFlags::EXECUTING);
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use {
         ACCEPT_BACKOFF_US, Completion, ConnId, Figures, IoError, IoErrorKind, Lease, ListenerId,
         Op, Settings, WatchId, deadline_us,
         gather::{Gathering, SECOND_LOOK_US},
-        now_us,
+        listener_id, now_us,
         op::{Connection, Due, Kind, Outgoing, Receiving, Table, pack, unpack},
         pages::Pages,
     },
@@ -101,13 +101,14 @@ impl Epoll {
         }
         register(&self.epoll, &socket, pack(Kind::Accept, slot(index)));
         self.listeners[index] = Some(Listener { socket, retry_at_us: None });
-        ListenerId(u16::try_from(index).expect("fewer than 65536 listeners"))
+        listener_id(index)
     }
 
     pub(super) fn stop_listening(&mut self, listener: ListenerId) {
-        // Closing the only descriptor of a socket takes it out of the set.
-        if let Some(listener) = self.listeners.get_mut(usize::from(listener.0)) {
-            *listener = None;
+        let Some(stopped) = self.listeners.get_mut(usize::from(listener.0)) else { return };
+        // A forked child may hold the socket for a moment, so closing alone might not take it out.
+        if let Some(Listener { socket, retry_at_us: None }) = stopped.take() {
+            epoll::delete(&self.epoll, &socket).expect("registered while accepting");
         }
     }
 
@@ -178,6 +179,7 @@ impl Epoll {
 
     pub(super) fn shutdown(&mut self, _deadline: Duration) {
         self.listeners.clear();
+        self.watches.clear();
         self.table.ids().into_iter().for_each(|conn| self.close(conn));
         self.finished.clear();
     }
@@ -249,7 +251,8 @@ impl Epoll {
         match unpack(event.data.u64()) {
             (Kind::Accept, at) => self.accept(at.slot as usize, full, out),
             (Kind::Watch, at) => {
-                out.push(Completion::Ready { watch: self.watches[at.slot as usize] });
+                let watch = self.watches.get(at.slot as usize);
+                out.extend(watch.map(|&watch| Completion::Ready { watch }));
             }
             (_, conn) => {
                 // Errors and hang-ups surface in the call they concern.
@@ -378,7 +381,7 @@ impl Epoll {
 /// Listeners and watches.
 impl Epoll {
     fn accept(&mut self, index: usize, full: usize, out: &mut Vec<Completion>) {
-        let id = ListenerId(index as u16);
+        let id = listener_id(index);
         for _ in 0..ACCEPTS_PER_TURN_MAX {
             let Some(Some(listener)) = self.listeners.get_mut(index) else { return };
             if out.len() >= full {

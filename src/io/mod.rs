@@ -386,7 +386,7 @@ impl Driver {
         each!(&self.inner, inner => inner.fd(conn))
     }
 
-    /// Connections accepted or adopted and not yet reported `Closed`.
+    /// Connections accepted or adopted whose descriptor is open.
     pub fn connections(&self) -> usize {
         each!(&self.inner, inner => inner.connections())
     }
@@ -422,4 +422,9 @@ fn now_us() -> u64 {
 fn deadline_us(now_us: u64, timeout: Option<Duration>) -> Option<u64> {
     let micros = timeout?.as_nanos().div_ceil(1000);
     Some(now_us.saturating_add(u64::try_from(micros).unwrap_or(u64::MAX)))
+}
+
+/// The listener at an index of a driver's table; a host runs out of ports long before 65536.
+fn listener_id(index: usize) -> ListenerId {
+    ListenerId(u16::try_from(index).expect("fewer than 65536 listeners"))
 }

@@ -168,7 +168,7 @@ impl Table {
         Self { slots: Vec::new(), first_free: NO_SLOT, open: 0 }
     }
 
-    /// Connections whose `Closed` has not been reported.
+    /// Connections whose descriptor is open.
     pub(super) fn open(&self) -> usize {
         self.open
     }

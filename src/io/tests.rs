@@ -2,6 +2,8 @@
 //!
 //! A backend that this host denies is skipped with its reason, epoll never is.
 
+#![allow(unsafe_code)]
+
 use {
     super::{net::*, *},
     rustix::{
@@ -255,7 +257,7 @@ fn u5_u6_large_pipelined_replies_come_back_byte_exact_through_a_small_socket_buf
         echo.send_buffer_bytes = Some(4096);
         let mut stream = connect(echo.port);
         let mut writer = stream.try_clone().expect("clone");
-        let sent = pattern(8 << 20);
+        let sent = pattern(1 << 20);
         let client = thread::spawn(move || {
             let expected = sent.clone();
             let writing = thread::spawn(move || {
@@ -303,7 +305,7 @@ fn u1_a_close_with_a_send_in_flight_returns_the_buffer_before_closed() {
         let mut driver = Driver::open(choice, &settings).expect("opens");
         let (client, conn) = accepted(&mut driver);
         driver.submit(Op::Receive { conn });
-        driver.submit(Op::Send { conn, buf: pattern(64 << 20) });
+        driver.submit(Op::Send { conn, buf: vec![7; 64 << 20] });
         nothing(&mut driver, Duration::from_millis(1));
         driver.submit(Op::Close { conn });
         let mut out = Vec::new();
@@ -330,7 +332,7 @@ fn a_client_that_vanishes_under_a_send_ends_it_with_an_error() {
     each(|settings, choice| {
         let mut driver = Driver::open(choice, &settings).expect("opens");
         let (client, conn) = accepted(&mut driver);
-        driver.submit(Op::Send { conn, buf: pattern(64 << 20) });
+        driver.submit(Op::Send { conn, buf: vec![7; 64 << 20] });
         nothing(&mut driver, Duration::from_millis(1));
         drop(client);
         match next(&mut driver) {
@@ -577,7 +579,7 @@ fn u22_shutdown_with_everything_in_flight_closes_every_descriptor() {
         echo.driver.submit(Op::Watch { watch: WatchId(0), fd: event.as_raw_fd() });
         let ids: Vec<_> = echo.peers.keys().copied().collect();
         for conn in ids {
-            echo.driver.submit(Op::Send { conn, buf: pattern(8 << 20) });
+            echo.driver.submit(Op::Send { conn, buf: vec![7; 8 << 20] });
         }
         let mut out = Vec::new();
         echo.driver.wait(Some(Duration::ZERO), &mut out);
@@ -632,4 +634,37 @@ fn auto_takes_the_ring_or_keeps_the_reason() {
     assert!(!driver.reason().is_empty());
     let asked = Driver::open(BackendChoice::Epoll, &Settings::default()).expect("opens");
     assert_eq!((asked.backend().name(), asked.reason()), ("epoll", "asked for"));
+}
+
+/// What Docker's default profile does, for this thread alone: io_uring_setup fails with EPERM.
+fn deny_the_ring() {
+    let statement = |code: u32, jt, jf, k| libc::sock_filter { code: code as u16, jt, jf, k };
+    let setup = u32::try_from(libc::SYS_io_uring_setup).expect("a small number");
+    let mut program = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, setup),
+        statement(libc::BPF_RET, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32),
+        statement(libc::BPF_RET, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let filter = libc::sock_fprog { len: 4, filter: program.as_mut_ptr() };
+    // SAFETY: the filter and its program outlive the calls, which copy them.
+    let result = unsafe {
+        libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+            | libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &filter)
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+#[test]
+fn u19_where_seccomp_denies_the_ring_auto_takes_epoll_and_says_how_to_allow_it() {
+    let denied = thread::spawn(|| {
+        deny_the_ring();
+        let auto = Driver::open(BackendChoice::Auto, &Settings::default()).expect("opens");
+        assert_eq!(auto.backend(), Backend::Epoll);
+        assert!(auto.reason().starts_with("io_uring_setup: Operation not permitted; "));
+        assert!(auto.reason().contains("io_uring"), "{}", auto.reason());
+        let error = Driver::open(BackendChoice::Uring, &Settings::default()).expect_err("denied");
+        assert_eq!(error.backend, Backend::Uring);
+    });
+    denied.join().expect("falls back");
 }

@@ -13,7 +13,7 @@ use {
         ACCEPT_BACKOFF_US, Completion, ConnId, Figures, IoError, IoErrorKind, Lease, ListenerId,
         Op, Settings, WatchId, deadline_us,
         gather::{Gathering, MIN_WAIT_US, SECOND_LOOK_US},
-        now_us,
+        listener_id, now_us,
         op::{Due, Kind, Outgoing, Receiving, Table, pack, unpack},
         ring::{Ring, Want},
         uring_bufs::{BufferRing, GROUP},
@@ -114,7 +114,7 @@ impl Uring {
         }
         self.listeners[index] = Some(listener);
         self.arm_accept(index);
-        ListenerId(u16::try_from(index).expect("fewer than 65536 listeners"))
+        listener_id(index)
     }
 
     pub(super) fn stop_listening(&mut self, listener: ListenerId) {
@@ -205,7 +205,7 @@ impl Uring {
     pub(super) fn shutdown(&mut self, deadline: Duration) {
         let end = now_us().saturating_add(deadline_us(0, Some(deadline)).unwrap_or(u64::MAX));
         self.stopping = true;
-        (0..self.listeners.len()).for_each(|index| self.stop_listening(ListenerId(index as u16)));
+        (0..self.listeners.len()).for_each(|index| self.stop_listening(listener_id(index)));
         if self.in_flight > 0 {
             self.push_cancel(CancelBuilder::any(), Kind::CancelEverything, NOBODY);
         }
@@ -262,7 +262,8 @@ impl Uring {
             self.gathering.looked(ready);
         }
         // The kernel runs some 20 deferred items per pass: take the rest before the server starts,
-        // so that one batch serves all who are ready.
+        // so that one batch serves all who are ready. With 50 clients this made turns larger and
+        // requests a little cheaper, with 200 no difference.
         let mut passes = 0;
         while self.ring.more_ready() && out.len() < full && passes < PASSES_MAX {
             self.ring.collect();
@@ -284,7 +285,10 @@ impl Uring {
         if clients == 1 || !self.ring.can_gather() {
             return Want { completions: 1, min_wait_us: 0, timeout };
         }
-        // Sends complete within the enter that submits them and would count as company.
+        // Sends complete within the enter that submits them and would count as company. Below the
+        // threshold that is accepted: asking for one more with a short minimum wait halves the
+        // enters, yet arming its timer costs more than the enter it saves (measured: a lone client
+        // waited 55 us instead of 31 at the median).
         Want { completions: clients + self.sends_queued, min_wait_us: MIN_WAIT_US, timeout }
     }
 
@@ -473,7 +477,7 @@ impl Uring {
 /// Listeners and watches.
 impl Uring {
     fn on_accept(&mut self, index: usize, entry: &cqueue::Entry, out: &mut Vec<Completion>) {
-        let id = ListenerId(index as u16);
+        let id = listener_id(index);
         let listener = self.listeners[index].as_mut().expect("an accept keeps its listener");
         listener.armed = cqueue::more(entry.flags());
         match entry.result() {

@@ -27,9 +27,25 @@ pub struct SlowLog {
 
 impl SlowLog {
     /// Adds a command and forgets the oldest beyond `max`.
-    pub fn push(&mut self, time_s: i64, duration_us: u64, args: &Args<'_>, redact: bool, addr: &str, name: &[u8], max: usize) {
+    pub fn push(
+        &mut self,
+        time_s: i64,
+        duration_us: u64,
+        args: &Args<'_>,
+        redact: bool,
+        addr: &str,
+        name: &[u8],
+        max: usize,
+    ) {
         let args = if redact { redacted(args) } else { shortened(args) };
-        let entry = SlowEntry { id: self.next_id, time_s, duration_us, args, addr: addr.into(), name: name.into() };
+        let entry = SlowEntry {
+            id: self.next_id,
+            time_s,
+            duration_us,
+            args,
+            addr: addr.into(),
+            name: name.into(),
+        };
         self.next_id += 1;
         self.entries.push_front(entry);
         self.entries.truncate(max);
@@ -74,5 +90,6 @@ fn shortened_arg(arg: &[u8]) -> Box<[u8]> {
 /// A command whose arguments are secrets: the name, then placeholders.
 fn redacted(args: &Args<'_>) -> Vec<Box<[u8]>> {
     let name = args.from(0).take(1).map(Box::from);
-    name.chain(args.from(1).take(ENTRY_ARGS_MAX - 1).map(|_| b"(redacted)".as_slice().into())).collect()
+    name.chain(args.from(1).take(ENTRY_ARGS_MAX - 1).map(|_| b"(redacted)".as_slice().into()))
+        .collect()
 }

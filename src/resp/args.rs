@@ -3,9 +3,9 @@
 //!
 //! Invariant: owns nothing; a command that has to outlive its bytes keeps an `OwnedArgs`.
 
-use crate::base::num;
 use super::Span;
 use super::errors::{self, Reject};
+use crate::base::num;
 
 /// Arguments of a call, the command's name first.
 #[derive(Clone, Copy)]
@@ -67,7 +67,11 @@ impl<'a> Args<'a> {
     /// Argument `index` as an integer from `min` to `max`.
     pub fn int_between(&self, index: usize, min: i64, max: i64) -> Result<i64, Reject> {
         let value = self.int(index)?;
-        if (min..=max).contains(&value) { Ok(value) } else { Err(errors::out_of_range_between(min, max)) }
+        if (min..=max).contains(&value) {
+            Ok(value)
+        } else {
+            Err(errors::out_of_range_between(min, max))
+        }
     }
 
     /// Total length of all arguments, in bytes.

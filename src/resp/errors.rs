@@ -369,3 +369,73 @@ pub fn protected_command(command: &str, setting: &str) -> Reject {
 fn with_tail(head: &str, quoted: &[u8], tail: &str) -> Reject {
     [head.as_bytes(), until_nul(quoted), tail.as_bytes()].concat().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(reject: Reject) -> String {
+        String::from_utf8(reject.text().to_vec()).expect("the tests use text")
+    }
+
+    #[test]
+    fn unknown_commands_show_what_was_sent() {
+        let args: [&[u8]; 3] = [b"a", b"b\0hidden", b""];
+        assert_eq!(
+            shown(unknown_command(b"FOO", args)),
+            "ERR unknown command 'FOO', with args beginning with: 'a' 'b' '' "
+        );
+        assert_eq!(
+            shown(unknown_command(b"FOO", [])),
+            "ERR unknown command 'FOO', with args beginning with: "
+        );
+    }
+
+    #[test]
+    fn quotes_are_cut() {
+        let long = [b'x'; 300];
+        let x = |count| "x".repeat(count);
+        let head = format!("ERR unknown command '{}', with args beginning with: ", x(128));
+        // The first argument uses up the room with its quotes.
+        let all_in_one = format!("{head}'{}' ", x(128));
+        assert_eq!(shown(unknown_command(&long, [&long[..], b"b"])), all_in_one);
+        let shared = format!("{head}'{}' '{}' ", x(60), x(128 - 63));
+        assert_eq!(shown(unknown_command(&long, [&long[..60], &long, b"c"])), shared);
+        assert_eq!(
+            shown(unknown_subcommand(b"config", &long)),
+            format!("ERR unknown subcommand '{}'. Try CONFIG HELP.", x(128))
+        );
+    }
+
+    #[test]
+    fn parts_that_vary() {
+        let cases = [
+            (wrong_arity("config|get"), "ERR wrong number of arguments for 'config|get' command"),
+            (invalid_expire("set"), "ERR invalid expire time in 'set' command"),
+            (
+                subcommand_syntax(b"debug", b"x"),
+                "ERR unknown subcommand or wrong number of arguments for 'x'. Try DEBUG HELP.",
+            ),
+            (
+                config_failed(b"maxmemory", CONFIG_MEMORY),
+                "ERR CONFIG SET failed (possibly related to argument 'maxmemory') - argument must \
+                 be a memory value",
+            ),
+            (
+                config_failed(b"port", ""),
+                "ERR CONFIG SET failed (possibly related to argument 'port')",
+            ),
+            (
+                exec_abort(b"ERR wrong number of arguments for 'exec' command"),
+                "EXECABORT Transaction discarded because of: wrong number of arguments for 'exec' \
+                 command",
+            ),
+            (unknown_type_name(b"x"), "ERR unknown type name 'x'"),
+            (out_of_range_between(-1, 9), "ERR value is out of range, value must between -1 and 9"),
+        ];
+        for (reject, expected) in cases {
+            assert_eq!(shown(reject), expected);
+        }
+        assert_eq!(expected_dollar(b'!'), b"ERR Protocol error: expected '$', got '!'");
+    }
+}

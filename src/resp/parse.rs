@@ -403,3 +403,228 @@ fn resume_inline(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a connection sees: its commands, then perhaps the error that ends it.
+    #[derive(Debug, Default, PartialEq)]
+    struct Seen {
+        commands: Vec<Vec<Vec<u8>>>,
+        broken: Option<ProtocolError>,
+    }
+
+    /// Receives `chunks` the way a connection does: what is incomplete stays in front.
+    fn receive<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, limits: &Limits) -> Seen {
+        let (mut seen, mut progress) = (Seen::default(), Progress::default());
+        let (mut kept, mut spans) = (Vec::new(), Vec::new());
+        for chunk in chunks {
+            kept.extend_from_slice(chunk);
+            loop {
+                spans.clear();
+                let step = parse(&kept, &mut progress, &mut spans, limits);
+                let (source, consumed) = match step {
+                    Step::Command { consumed } => (&kept[..], consumed),
+                    Step::Inline { consumed } => (progress.inline_args(), consumed),
+                    Step::Empty { consumed } => (&kept[..], consumed),
+                    Step::Incomplete { missing } => {
+                        assert!(missing >= 1 && spans.is_empty());
+                        break;
+                    }
+                    Step::Broken(error) => {
+                        seen.broken = Some(error);
+                        return seen;
+                    }
+                };
+                if !spans.is_empty() {
+                    seen.commands.push(spans.iter().map(|span| span.of(source).to_vec()).collect());
+                }
+                assert!(progress.args_left == 0 && progress.at == 0);
+                kept.drain(..consumed);
+            }
+        }
+        seen
+    }
+
+    fn at_once(bytes: &[u8], limits: &Limits) -> Seen {
+        receive([bytes], limits)
+    }
+
+    fn limits() -> Limits {
+        Limits::authenticated(BULK_LEN_DEFAULT)
+    }
+
+    const BULK_LEN_DEFAULT: u64 = crate::resp::BULK_LEN_DEFAULT_BYTES;
+
+    /// Commands as `a b|c d`, an error as its text behind `!`.
+    fn shown(seen: &Seen) -> String {
+        let command = |args: &Vec<Vec<u8>>| args.join(&b' ');
+        let lines: Vec<_> = seen.commands.iter().map(command).collect();
+        let error =
+            seen.broken.map(|error| [b"!", &error.text()["ERR Protocol error: ".len()..]].concat());
+        String::from_utf8_lossy(&[lines, error.into_iter().collect()].concat().join(&b'|')).into()
+    }
+
+    #[test]
+    fn answers_like_the_reference() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"", ""),
+            (b"*1\r\n$4\r\nPING\r\n", "PING"),
+            (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n*1\r\n$4\r\nPING\r\n", "SET k |PING"),
+            (b"*0\r\n*-1\r\n*-7\r\n\r\n\n*1\r\n$1\r\nx\r\n", "x"),
+            (b"*2\r\n$4\r\nECHO\r\n$4\r\n\r\n\0*\r\n", "ECHO \r\n\0*"),
+            (b"*12\r\n", ""),
+            (b"*1\r\n$4\r\nPIN", ""),
+            (b"PING\r\n", "PING"),
+            (b"PING\nECHO  a\tb \r\n", "PING|ECHO a b"),
+            (b"set k \"a\\x41\\n\" 'it\\'s'\r\n", "set k aA\n it's"),
+            (b"   \r\n\r\n", ""),
+            (b"\r\r\n", ""),
+            (b"set \"k\r\n", "!unbalanced quotes in request"),
+            (b"set 'k'x\r\n", "!unbalanced quotes in request"),
+            (b"*x\r\n", "!invalid multibulk length"),
+            (b"*\r\n", "!invalid multibulk length"),
+            (b"*01\r\n", "!invalid multibulk length"),
+            (b"*+1\r\n", "!invalid multibulk length"),
+            (b"*-0\r\n", "!invalid multibulk length"),
+            (b"* 1\r\n", "!invalid multibulk length"),
+            (b"*2147483648\r\n", "!invalid multibulk length"),
+            (b"*99999999999999999999\r\n", "!invalid multibulk length"),
+            (b"*2147483647\r\n", ""),
+            (b"*1\r\n$-1\r\n", "!invalid bulk length"),
+            (b"*1\r\n$\r\n", "!invalid bulk length"),
+            (b"*1\r\n$00\r\n", "!invalid bulk length"),
+            (b"*1\r\n$536870913\r\n", "!invalid bulk length"),
+            (b"*1\r\n$536870912\r\n", ""),
+            (b"*1\r\n$2000000000000\r\n", "!invalid bulk length"),
+            (b"*1\r\n:4\r\nPING\r\n", "!expected '$', got ':'"),
+            (b"*1\r\n\r\n", "!expected '$', got '\r'"),
+            (b"*1\r\nfoo", ""),
+            (b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\nfooz\r\n", "!expected '$', got 'f'"),
+            (b"*1\r\n$4\r\nPINGxx", "!invalid CRLF in request"),
+            (b"*1\r\n$4\r\nPING\rx", "!invalid CRLF in request"),
+            (b"*1\rx$4\r\nPING\r\n", "!invalid CRLF in request"),
+            (b"*1\r\n$4\rxPING\r\n", "!invalid CRLF in request"),
+            (b"PI\0NG\r\nPING\r\n", ""),
+        ];
+        for (bytes, expected) in cases {
+            let seen = at_once(bytes, &limits());
+            assert_eq!(shown(&seen), *expected, "for {:?}", text::repr(bytes));
+            let split = receive(bytes.chunks(1), &limits());
+            assert_eq!(split, seen, "byte by byte: {:?}", text::repr(bytes));
+        }
+    }
+
+    #[test]
+    fn strangers_get_narrow_limits() {
+        let narrow = Limits::UNAUTHENTICATED;
+        let cases: &[(&[u8], &str)] = &[
+            (b"*11\r\n", "!unauthenticated multibulk length"),
+            (b"*10\r\n", ""),
+            (b"*2147483648\r\n", "!invalid multibulk length"),
+            (b"*1\r\n$16385\r\n", "!unauthenticated bulk length"),
+            (b"*1\r\n$16384\r\n", ""),
+            (b"*1\r\n$999999999\r\n", "!invalid bulk length"),
+            (b"*1\r\n$4\r\nPING\r\n", "PING"),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(shown(&at_once(bytes, &narrow)), *expected, "for {:?}", text::repr(bytes));
+        }
+    }
+
+    #[test]
+    fn lines_must_end() {
+        let endless = |head: &[u8], fill: u8, len: usize| {
+            let mut bytes = head.to_vec();
+            bytes.resize(head.len() + len, fill);
+            shown(&at_once(&bytes, &limits()))
+        };
+        assert_eq!(endless(b"", b'A', 65_536), "");
+        assert_eq!(endless(b"", b'A', 65_537), "!too big inline request");
+        assert_eq!(endless(b"*", b'1', 65_535), "");
+        assert_eq!(endless(b"*", b'1', 65_536), "!too big mbulk count string");
+        assert_eq!(endless(b"*\0", b'1', 65_536), "!too big mbulk count string");
+        assert_eq!(endless(b"\0", b'\n', 65_536), "!too big inline request");
+        assert_eq!(endless(b"*1\r\n$", b'1', 65_536), "!too big bulk count string");
+        let line = [&[b'A'; 65_536][..], b"\n"].concat();
+        assert_eq!(at_once(&line, &limits()).commands.len(), 1);
+    }
+
+    #[test]
+    fn announces_what_is_missing() {
+        let mut progress = Progress::default();
+        let mut spans = vec![Span { start: 7, len: 7 }];
+        let bytes = b"*2\r\n$3\r\nGET\r\n$100000\r\nabc";
+        let step = parse(bytes, &mut progress, &mut spans, &limits());
+        assert_eq!(step, Step::Incomplete { missing: 100_002 - 3 });
+        assert_eq!(spans, [Span { start: 7, len: 7 }]);
+        let whole = [&bytes[..22], &[b'v'; 100_000], b"\r\n", b"next"].concat();
+        let step = parse(&whole, &mut progress, &mut spans, &limits());
+        assert_eq!(step, Step::Command { consumed: 100_024 });
+        let found = [Span { start: 8, len: 3 }, Span { start: 22, len: 100_000 }];
+        assert_eq!(spans[1..], found);
+        assert!(progress.is_fresh());
+    }
+
+    #[test]
+    fn allocates_by_what_arrived() {
+        let (mut progress, mut spans) = (Progress::default(), Vec::new());
+        let step = parse(b"*2147483647\r\n$1\r\nx\r\n", &mut progress, &mut spans, &limits());
+        assert_eq!(step, Step::Incomplete { missing: 1 });
+        assert!(spans.capacity() < 64 && progress.spans.capacity() < 64);
+    }
+
+    const MIXED: &[u8] = b"*3\r\n$3\r\nSET\r\n$5\r\nkey:1\r\n$12\r\nva\r\nlue\0*1\r\n\r\nPING\r\n\r\n*0\r\n\
+        *2\r\n$3\r\nGET\r\n$0\r\n\r\nset a \"b c\" 'd'\n*-1\r\n*1\r\n$11\r\nhello world\r\nECHO x\r\n";
+
+    #[test]
+    fn every_cut_gives_the_same_commands() {
+        let whole = at_once(MIXED, &limits());
+        assert_eq!(whole.commands.len(), 6);
+        assert_eq!(receive(MIXED.chunks(1), &limits()), whole);
+        for first in 0..MIXED.len() {
+            for second in first..MIXED.len() {
+                let chunks = [&MIXED[..first], &MIXED[first..second], &MIXED[second..]];
+                assert_eq!(receive(chunks, &limits()), whole, "cut at {first} and {second}");
+            }
+        }
+    }
+
+    #[test]
+    fn long_requests_in_small_chunks_take_linear_time() {
+        const ARGS: usize = 50_000;
+        let bytes = [format!("*{ARGS}\r\n").as_bytes(), &b"$1\r\nx\r\n".repeat(ARGS)].concat();
+        let (mut progress, mut spans) = (Progress::default(), Vec::new());
+        for end in 1..bytes.len() {
+            let step = parse(&bytes[..end], &mut progress, &mut spans, &limits());
+            assert!(matches!(step, Step::Incomplete { .. }));
+        }
+        let step = parse(&bytes, &mut progress, &mut spans, &limits());
+        assert_eq!(step, Step::Command { consumed: bytes.len() });
+        assert_eq!(spans.len(), ARGS);
+    }
+
+    #[test]
+    fn damaged_requests_neither_panic_nor_depend_on_cuts() {
+        let seed = fastrand::u64(..);
+        println!("seed {seed}");
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let alphabet = b"*$\r\n0123456789-: \"'\\x\0ab";
+        for _ in 0..20_000 {
+            let mut bytes = MIXED[rng.usize(..MIXED.len())..].to_vec();
+            for _ in 0..rng.usize(..6) {
+                let at = rng.usize(..bytes.len());
+                match rng.u8(..3) {
+                    0 => bytes[at] = alphabet[rng.usize(..alphabet.len())],
+                    1 => bytes.insert(at, rng.u8(..)),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            let cut = rng.usize(..=bytes.len());
+            let whole = at_once(&bytes, &limits());
+            assert_eq!(receive([&bytes[..cut], &bytes[cut..]], &limits()), whole);
+            assert_eq!(receive(bytes.chunks(1), &limits()), whole);
+        }
+    }
+}

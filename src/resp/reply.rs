@@ -286,3 +286,91 @@ impl Reply<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(protocol: Protocol, write: impl FnOnce(&mut Reply)) -> String {
+        let mut out = Vec::new();
+        write(&mut Reply { out: &mut out, protocol });
+        String::from_utf8(out).expect("the tests write text")
+    }
+
+    type Form = (fn(&mut Reply), &'static str, &'static str);
+
+    #[test]
+    fn forms_of_both_protocols() {
+        let forms: &[Form] = &[
+            (|r| r.ok(), "+OK\r\n", "+OK\r\n"),
+            (|r| r.null(), "$-1\r\n", "_\r\n"),
+            (|r| r.null_array(), "*-1\r\n", "_\r\n"),
+            (|r| r.empty_bulk(), "$0\r\n\r\n", "$0\r\n\r\n"),
+            (|r| r.empty_array(), "*0\r\n", "*0\r\n"),
+            (|r| r.bulk(b"abc"), "$3\r\nabc\r\n", "$3\r\nabc\r\n"),
+            (|r| r.bulk_integer(-12), "$3\r\n-12\r\n", "$3\r\n-12\r\n"),
+            (|r| r.map(2), "*4\r\n", "%2\r\n"),
+            (|r| r.set(12), "*12\r\n", "~12\r\n"),
+            (|r| r.push(3), "*3\r\n", ">3\r\n"),
+            (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
+            (|r| r.boolean(false), ":0\r\n", "#f\r\n"),
+            (|r| r.double(3.5), "$3\r\n3.5\r\n", ",3.5\r\n"),
+            (|r| r.double(f64::NEG_INFINITY), "$4\r\n-inf\r\n", ",-inf\r\n"),
+            (|r| r.double(f64::NAN), "$3\r\nnan\r\n", ",nan\r\n"),
+            (|r| r.double_text("0.1"), "$3\r\n0.1\r\n", ",0.1\r\n"),
+            (|r| r.big_number("12345"), "$5\r\n12345\r\n", "(12345\r\n"),
+            (|r| r.verbatim("txt", b"hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
+            (|r| r.verbatim("m", b""), "$0\r\n\r\n", "=4\r\nm  :\r\n"),
+        ];
+        for (number, (write, resp2, resp3)) in forms.iter().enumerate() {
+            assert_eq!(written(Protocol::Resp2, write), *resp2, "form {number}");
+            assert_eq!(written(Protocol::Resp3, write), *resp3, "form {number}");
+        }
+        assert_eq!(written(Protocol::Resp3, |r| r.attribute(1)), "|1\r\n");
+    }
+
+    #[test]
+    fn lengths_and_integers_of_any_size() {
+        for value in [0, 1, 9, 10, 42, 99, 100, 255, 256, 1000, i64::MAX] {
+            let expected = format!(":{value}\r\n:-{value}\r\n").replace("-0", "0");
+            let text = written(Protocol::Resp2, |r| {
+                r.integer(value);
+                r.integer(-value);
+            });
+            assert_eq!(text, expected);
+            let len = usize::try_from(value).expect("not negative");
+            assert_eq!(written(Protocol::Resp2, |r| r.array(len)), format!("*{value}\r\n"));
+        }
+        assert_eq!(written(Protocol::Resp2, |r| r.integer(i64::MIN)), format!(":{}\r\n", i64::MIN));
+    }
+
+    #[test]
+    fn lines_cannot_be_broken_out_of() {
+        let text = written(Protocol::Resp2, |r| {
+            r.error("ERR bad 'a\r\n+OK\0'\r\n");
+            r.error(b"\n".as_slice());
+            r.simple_bytes(b"x\ny");
+        });
+        assert_eq!(text, "-ERR bad 'a  +OK '\r\n-\r\n+x y\r\n");
+    }
+
+    #[test]
+    fn deferred_lengths_nest() {
+        let nested = |r: &mut Reply| {
+            r.ok();
+            let outer = r.deferred();
+            r.integer(1);
+            let inner = r.deferred();
+            r.bulk(b"k");
+            r.null();
+            r.close_map(inner, 1);
+            let empty = r.deferred();
+            r.close_set(empty, 0);
+            r.close_array(outer, 3);
+        };
+        let resp2 = "+OK\r\n*3\r\n:1\r\n*2\r\n$1\r\nk\r\n$-1\r\n*0\r\n";
+        let resp3 = "+OK\r\n*3\r\n:1\r\n%1\r\n$1\r\nk\r\n_\r\n~0\r\n";
+        assert_eq!(written(Protocol::Resp2, nested), resp2);
+        assert_eq!(written(Protocol::Resp3, nested), resp3);
+    }
+}

@@ -74,7 +74,9 @@ impl Server {
         self.state.stats.reads += 1;
         let len = self.driver.bytes(&lease).len();
         self.state.stats.net_input_bytes += len as u64;
-        let Some(client) = self.state.clients.get_mut(id) else { return self.driver.release(lease) };
+        let Some(client) = self.state.clients.get_mut(id) else {
+            return self.driver.release(lease);
+        };
         if client.flags.intersects(ClientFlags::DEAF) {
             return self.driver.release(lease);
         }
@@ -106,8 +108,11 @@ impl Server {
         let mut at = 0;
         while let Some(consumed) = self.parse_one(id, index, at) {
             at += consumed;
-            let authenticated =
-                self.state.clients.get(id).is_some_and(|client| client.has(ClientFlags::AUTHENTICATED));
+            let authenticated = self
+                .state
+                .clients
+                .get(id)
+                .is_some_and(|client| client.has(ClientFlags::AUTHENTICATED));
             // What may follow an AUTH depends on its outcome.
             if self.batch.is_full() || !authenticated {
                 self.execute();
@@ -139,7 +144,9 @@ impl Server {
             }
             Step::Empty { consumed } => return Some(consumed),
             Step::Broken(error) => (bytes.len(), Found::Broken(error)),
-            Step::Command { consumed } => (consumed, Found::Call(self.state.table.lookup(name(bytes)))),
+            Step::Command { consumed } => {
+                (consumed, Found::Call(self.state.table.lookup(name(bytes))))
+            }
             Step::Inline { consumed } => {
                 let unquoted = client.progress.inline_args();
                 let found = Found::Call(self.state.table.lookup(name(unquoted)));
@@ -149,7 +156,15 @@ impl Server {
             }
         };
         let (raw, spans) = (at..at + consumed, first_span..spans.len());
-        requests.push(Request { client: id, chunk: index, raw, spans, args_chunk, args_start, found });
+        requests.push(Request {
+            client: id,
+            chunk: index,
+            raw,
+            spans,
+            args_chunk,
+            args_start,
+            found,
+        });
         Some(consumed)
     }
 
@@ -176,7 +191,11 @@ impl Server {
     fn query_buffer_exceeded(&mut self, id: ClientId) {
         self.state.stats.query_buffer_disconnections += 1;
         if let Some(client) = self.state.clients.get(id) {
-            log::warn!("Closing client that reached max query buffer length: id={} addr={}", client.id, client.addr);
+            log::warn!(
+                "Closing client that reached max query buffer length: id={} addr={}",
+                client.id,
+                client.addr
+            );
         }
         self.state.close(id);
     }

@@ -20,7 +20,13 @@ pub enum Verdict {
 
 /// Serves one request of a client: exactly one reply is appended to `out`, unless the client asked
 /// for silence or the request is postponed.
-pub fn process(state: &mut State, id: ClientId, command: Option<CommandId>, args: Args<'_>, out: &mut Vec<u8>) -> Verdict {
+pub fn process(
+    state: &mut State,
+    id: ClientId,
+    command: Option<CommandId>,
+    args: Args<'_>,
+    out: &mut Vec<u8>,
+) -> Verdict {
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Served };
     let (protocol, db) = (client.protocol, client.db as usize);
     client.active_s = state.clock.unix_ms() / 1000;
@@ -143,7 +149,10 @@ fn queue_writes(ctx: &Ctx<'_>) -> bool {
     let client = ctx.state.clients.get(ctx.id);
     let transaction = client.and_then(|client| client.transaction.as_ref());
     transaction.is_some_and(|transaction| {
-        transaction.queue.iter().any(|queued| may_write(ctx.state.table.command(queued.command).flags))
+        transaction
+            .queue
+            .iter()
+            .any(|queued| may_write(ctx.state.table.command(queued.command).flags))
     })
 }
 

@@ -93,7 +93,8 @@ impl Server {
             Found::Broken(error) => dispatch::protocol_error(&mut self.state, id, error, out),
             Found::Call(command) => {
                 let args = args(&self.batch, &self.driver, request);
-                if dispatch::process(&mut self.state, id, command, args, out) == Verdict::Postponed {
+                if dispatch::process(&mut self.state, id, command, args, out) == Verdict::Postponed
+                {
                     self.postpone(id, request);
                 }
             }
@@ -120,7 +121,8 @@ impl Server {
             client.progress = Default::default();
         }
         let waiting = out.len() + client.sending_bytes;
-        let too_much = !client.has(ClientFlags::AUTHENTICATED) && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
+        let too_much =
+            !client.has(ClientFlags::AUTHENTICATED) && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
         if out.is_empty() && !client.has(ClientFlags::CLOSE_AFTER_REPLY) {
             return self.recycle(out);
         }

@@ -2,8 +2,8 @@
 
 use super::Server;
 use crate::config::Config;
-use std::path::Path;
 use crate::io::{Driver, ListenerId, net};
+use std::path::Path;
 
 /// What a listening socket was opened for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,7 +16,10 @@ pub enum Endpoint {
 ///
 /// # Errors
 /// The line to log, when an address that is not optional cannot be bound.
-pub fn open_all(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId, Endpoint)>, String> {
+pub fn open_all(
+    driver: &mut Driver,
+    config: &Config,
+) -> Result<Vec<(ListenerId, Endpoint)>, String> {
     let mut listeners = open_tcp(driver, config)?;
     if let Some(path) = config.unixsocket.as_deref().filter(|path| !path.is_empty()) {
         let socket = net::listen_unix(Path::new(path), config.unixsocketperm, config.tcp_backlog)
@@ -30,7 +33,10 @@ pub fn open_all(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId,
 ///
 /// # Errors
 /// As `open_all`.
-pub fn open_tcp(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId, Endpoint)>, String> {
+pub fn open_tcp(
+    driver: &mut Driver,
+    config: &Config,
+) -> Result<Vec<(ListenerId, Endpoint)>, String> {
     let mut listeners = Vec::new();
     if config.port == 0 {
         return Ok(listeners);
@@ -42,10 +48,17 @@ pub fn open_tcp(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId,
             None => (bind.as_str(), false),
         };
         match net::listen_tcp(address, config.port, config.tcp_backlog) {
-            Ok(socket) => listeners.push((driver.listen(socket), Endpoint::Tcp { address: address.into() })),
-            Err(error) if optional => log::debug!("optional address {address} is not served: {error}"),
+            Ok(socket) => {
+                listeners.push((driver.listen(socket), Endpoint::Tcp { address: address.into() }))
+            }
+            Err(error) if optional => {
+                log::debug!("optional address {address} is not served: {error}")
+            }
             Err(error) => {
-                log::warn!("Warning: Could not create server TCP listening socket {address}:{}: bind: {error}", config.port);
+                log::warn!(
+                    "Warning: Could not create server TCP listening socket {address}:{}: bind: {error}",
+                    config.port
+                );
                 for (id, _) in listeners {
                     driver.stop_listening(id);
                 }
@@ -58,16 +71,20 @@ pub fn open_tcp(driver: &mut Driver, config: &Config) -> Result<Vec<(ListenerId,
 
 impl Server {
     pub(super) fn is_unix(&self, listener: ListenerId) -> bool {
-        self.listeners.iter().any(|(id, endpoint)| *id == listener && matches!(endpoint, Endpoint::Unix { .. }))
+        self.listeners
+            .iter()
+            .any(|(id, endpoint)| *id == listener && matches!(endpoint, Endpoint::Unix { .. }))
     }
 
-    /// CONFIG SET port or bind: the new sockets first, then the old ones go.
+    /// Listens on the addresses and the port that the configuration has now.
     ///
     /// # Errors
-    /// As `open_tcp`; the old sockets then stay.
-    pub(super) fn rebind(&mut self) -> Result<(), String> {
-        let (tcp, other): (Vec<_>, Vec<_>) =
-            self.listeners.drain(..).partition(|(_, endpoint)| matches!(endpoint, Endpoint::Tcp { .. }));
+    /// As `open_tcp`; there are no TCP sockets then.
+    pub(super) fn reopen_tcp(&mut self) -> Result<(), String> {
+        let (tcp, other): (Vec<_>, Vec<_>) = self
+            .listeners
+            .drain(..)
+            .partition(|(_, endpoint)| matches!(endpoint, Endpoint::Tcp { .. }));
         self.listeners = other;
         // The old sockets close first: an address may be in both lists.
         for (id, _) in tcp {

@@ -9,6 +9,7 @@ mod batch;
 mod connection;
 mod dispatch;
 mod execute;
+mod figures;
 mod listen;
 mod requests;
 mod shutdown;
@@ -36,6 +37,8 @@ pub struct Server {
     exit: Option<ExitCode>,
     /// Background work was cut off by its budget: the next wait does not sleep.
     busy: bool,
+    /// Unix time in milliseconds of the next sample for INFO.
+    next_sample_ms: i64,
     /// Unix time in milliseconds of the next look at idle clients, while `timeout` is set.
     next_timeout_check_ms: i64,
 }

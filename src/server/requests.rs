@@ -1,48 +1,72 @@
-//! What CONFIG SET changed, applied to the running server.
+//! What handlers ask of the server, served after the batch.
 
 use super::Server;
-use super::startup::level_filter;
-use crate::base::{log as lines, sys};
-use crate::keyspace::Policy;
+use crate::command::Request;
+use crate::config::{Config, SetError};
+use crate::resp::{Protocol, Reply};
+use crate::session::{ClientFlags, ClientId};
+use std::mem::{swap, take};
+use std::process::ExitCode;
 
 impl Server {
-    /// Makes changed parameters take effect. A change that cannot is logged: the parameter was
-    /// checked when it was set, so this is the machine's refusal.
-    pub(super) fn apply_config(&mut self, names: &[&'static str]) {
-        for name in names {
-            let applied = match *name {
-                "port" | "bind" => self.rebind(),
-                "maxclients" => self.apply_maxclients(),
-                "loglevel" => {
-                    lines::set_level(level_filter(self.state.config.loglevel));
-                    Ok(())
-                }
-                "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => {
-                    self.apply_policy();
-                    Ok(())
-                }
-                _ => Ok(()),
-            };
-            if let Err(reason) = applied {
-                log::warn!("CONFIG SET {name}: {reason}");
+    /// Serves all requests, those included that serving them brings about.
+    pub(super) fn serve_requests(&mut self) {
+        while !self.state.requests.is_empty() {
+            for request in take(&mut self.state.requests) {
+                self.serve_request(request);
             }
         }
     }
 
-    fn apply_maxclients(&mut self) -> Result<(), String> {
-        self.state.config.maxclients = sys::adjust_open_files_limit(self.state.config.maxclients)?;
-        Ok(())
+    fn serve_request(&mut self, request: Request) {
+        match request {
+            Request::Close(id) => self.close(id),
+            Request::Rebind { client, parameter, before } => self.rebind(client, parameter, before),
+            Request::Resume => self.resume(),
+            Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
+        }
     }
 
-    /// The keyspace counts accesses as the eviction policy asks.
-    pub(super) fn apply_policy(&mut self) {
-        let config = &self.state.config;
-        let policy = Policy {
-            lfu: config.maxmemory_policy.is_lfu(),
-            lfu_log_factor: config.lfu_log_factor,
-            lfu_decay_time: config.lfu_decay_time,
-            ..self.state.keyspace.policy()
-        };
-        self.state.keyspace.set_policy(policy);
+    /// Listens as the new configuration says, or as the old one did; tells the client which.
+    fn rebind(
+        &mut self,
+        client: Option<ClientId>,
+        parameter: &'static str,
+        mut before: Box<Config>,
+    ) {
+        let outcome = self.reopen_tcp().map_err(|reason| {
+            log::warn!("Failed applying new configuration. Possibly related to new {parameter} setting. Restoring previous settings: {reason}");
+            swap(&mut self.state.config, &mut before);
+            if let Err(reason) = self.reopen_tcp() {
+                log::warn!("The previous addresses are gone as well: {reason}");
+            }
+            SetError::not_applied(parameter, "Unable to listen on this port. Check server logs.")
+        });
+        let Some(id) = client else { return };
+        self.state.write_to(id, |out| {
+            let mut reply = Reply { out, protocol: Protocol::Resp2 };
+            match outcome {
+                Ok(()) => reply.ok(),
+                Err(error) => reply.error(error.to_string()),
+            }
+        });
+        self.release(id);
+    }
+
+    /// Lets a client go on that waited.
+    pub(super) fn release(&mut self, id: ClientId) {
+        if let Some(client) = self.state.clients.get_mut(id) {
+            client.flags.remove(ClientFlags::POSTPONED);
+            self.parse_pending(id);
+            self.execute();
+            self.release_chunks();
+        }
+    }
+
+    /// Runs what CLIENT PAUSE held back.
+    pub(super) fn resume(&mut self) {
+        for id in take(&mut self.state.postponed) {
+            self.release(id);
+        }
     }
 }

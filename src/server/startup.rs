@@ -7,12 +7,11 @@ use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
 use crate::command::{Pause, State, Table};
-use crate::config::{self, Config, Exit, IoBackend, Loaded, LogLevel, REDIS_VERSION};
+use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::Clients;
-use log::LevelFilter;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,13 +38,16 @@ fn leave(exit: &Exit) -> ExitCode {
 fn start(loaded: Loaded) -> Result<Server, Exit> {
     let table = command_table(&loaded)?;
     let Loaded { mut config, notices, file, has_arguments, .. } = loaded;
+    std::env::set_current_dir(&config.dir).map_err(|error| {
+        fatal(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)))
+    })?;
     open_log(&config)?;
     log::info!("oO0OoO0OoO0Oo Redis is starting oO0OoO0OoO0Oo");
     log::info!(
         "Redis version={REDIS_VERSION}, bits=64, commit=00000000, modified=0, pid={}, just started",
         std::process::id()
     );
-    if config.daemonize {
+    if config.runs_in_background() {
         sys::daemonize().map_err(|error| fatal(format!("Can't daemonize: {error}")))?;
     }
     if has_arguments {
@@ -60,7 +62,8 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     warn_about_machine(&config);
     config.maxclients = sys::adjust_open_files_limit(config.maxclients).map_err(fatal)?;
     sys::ignore_signals();
-    let signals = sys::Signals::block_and_watch().map_err(|error| fatal(format!("signals: {error}")))?;
+    let signals =
+        sys::Signals::block_and_watch().map_err(|error| fatal(format!("signals: {error}")))?;
 
     let mut driver = open_driver(&config)?;
     driver.submit(Op::Watch { watch: SIGNALS, fd: signals.as_raw_fd() });
@@ -88,6 +91,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         signals,
         exit: None,
         busy: false,
+        next_sample_ms: 0,
         next_timeout_check_ms: 0,
     })
 }
@@ -104,23 +108,12 @@ fn command_table(loaded: &Loaded) -> Result<Table, Exit> {
 }
 
 fn open_log(config: &Config) -> Result<(), Exit> {
-    lines::init(level_filter(config.loglevel));
+    lines::init(config.loglevel.filter());
     if config.logfile.is_empty() {
         return Ok(());
     }
     lines::set_file(Some(Path::new(&config.logfile)))
         .map_err(|error| fatal(format!("Can't open the log file: {}", sys::error_text(&error))))
-}
-
-/// What passes at a `loglevel`.
-pub(super) fn level_filter(level: LogLevel) -> LevelFilter {
-    match level {
-        LogLevel::Debug => LevelFilter::Trace,
-        LogLevel::Verbose => LevelFilter::Debug,
-        LogLevel::Notice => LevelFilter::Info,
-        LogLevel::Warning => LevelFilter::Warn,
-        LogLevel::Nothing => LevelFilter::Off,
-    }
 }
 
 /// Refuses to start, in the log and as the status.
@@ -145,20 +138,23 @@ fn open_driver(config: &Config) -> Result<Driver, Exit> {
         IoBackend::Uring => BackendChoice::Uring,
         IoBackend::Epoll => BackendChoice::Epoll,
     };
-    Driver::open(choice, &io::Settings::default()).map_err(|error| fatal(format!("Can't open the I/O backend: {error}")))
+    Driver::open(choice, &io::Settings::default())
+        .map_err(|error| fatal(format!("Can't open the I/O backend: {error}")))
 }
 
 fn write_pid_file(config: &Config) {
     if !config.pidfile.is_empty() {
         sys::write_pid_file(Path::new(&config.pidfile));
-    } else if config.daemonize {
-        sys::write_pid_file(Path::new("/var/run/redis.pid"));
+    } else if config.runs_in_background() {
+        sys::write_pid_file(Path::new(sys::DEFAULT_PID_FILE));
     }
 }
 
 fn announce(listeners: &[(io::ListenerId, listen::Endpoint)]) {
-    let tcp = listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Tcp { .. }));
-    let unix = listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Unix { .. }));
+    let tcp =
+        listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Tcp { .. }));
+    let unix =
+        listeners.iter().any(|(_, endpoint)| matches!(endpoint, listen::Endpoint::Unix { .. }));
     for (kind, open) in [("tcp", tcp), ("unix", unix)] {
         if open {
             log::info!("Ready to accept connections {kind}");
@@ -182,7 +178,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         io_figures: Vec::new(),
         startup_memory: alloc::used(),
     };
-    State {
+    let mut state = State {
         stats: Stats::new(table.len()),
         stamp: stamp(),
         clock,
@@ -199,5 +195,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         postponed: Vec::new(),
         writable: Vec::new(),
         requests: Vec::new(),
-    }
+    };
+    state.apply_policy();
+    state
 }

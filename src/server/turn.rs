@@ -1,8 +1,8 @@
 //! One turn of the loop, in its fixed order.
 
-use super::Server;
+use super::{Server, figures};
+use crate::base::alloc;
 use crate::base::clock::unix_us_now;
-use crate::command::Request;
 use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -12,6 +12,9 @@ use std::time::Duration;
 const EXPIRE_RECORDS_PER_TURN: usize = 2048;
 /// Entries freed in one turn for FLUSHALL ASYNC, UNLINK and their like.
 const LAZYFREE_ENTRIES_PER_TURN: usize = 4096;
+/// Least time between two samples of rates, memory peak and driver figures. Nothing wakes for
+/// them: an idle server's do not change.
+const SAMPLE_MS: i64 = 100;
 /// How often idle clients are looked for while `timeout` is set.
 const TIMEOUT_CHECK_MS: i64 = 1000;
 
@@ -43,12 +46,17 @@ impl Server {
         self.send_replies();
     }
 
-    /// Reads the clocks once; everything in the turn happens at this time.
-    pub(super) fn tick(&mut self) {
+    /// Reads the clocks once for the whole turn, and now and then what INFO reports.
+    fn tick(&mut self) {
         let state = &mut self.state;
-        state.clock.tick();
-        state.keyspace.set_now(state.clock.unix_ms());
-        state.stats.sample_rates(state.clock.unix_ms());
+        state.tick();
+        let now_ms = state.clock.unix_ms();
+        if now_ms >= self.next_sample_ms {
+            self.next_sample_ms = now_ms + SAMPLE_MS;
+            state.stats.sample_rates(now_ms);
+            state.stats.peak_memory = state.stats.peak_memory.max(alloc::used());
+            state.facts.io_figures = figures::named(self.driver.figures());
+        }
     }
 
     /// How long nothing is due. `None` sleeps until something arrives: an idle server has no tick.
@@ -96,30 +104,5 @@ impl Server {
             self.state.close(id);
         }
         self.next_timeout_check_ms = now_ms + TIMEOUT_CHECK_MS;
-    }
-
-    /// Runs what CLIENT PAUSE held back.
-    pub(super) fn resume(&mut self) {
-        for id in take(&mut self.state.postponed) {
-            if let Some(client) = self.state.clients.get_mut(id) {
-                client.flags.remove(crate::session::ClientFlags::POSTPONED);
-                self.parse_pending(id);
-            }
-        }
-        self.execute();
-        self.release_chunks();
-    }
-
-    fn serve_requests(&mut self) {
-        while !self.state.requests.is_empty() {
-            for request in take(&mut self.state.requests) {
-                match request {
-                    Request::Close(id) => self.close(id),
-                    Request::ConfigChanged(names) => self.apply_config(&names),
-                    Request::Resume => self.resume(),
-                    Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
-                }
-            }
-        }
     }
 }

@@ -42,7 +42,9 @@ pub fn lines(state: &State, wanted: impl Fn(&Client) -> bool) -> String {
 /// One client, in the format that tools split at blanks.
 pub fn line(client: &Client, state: &State) -> String {
     let now_s = state.clock.unix_ms() / 1000;
-    let text = |text: &Option<Box<[u8]>>| String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned();
+    let text = |text: &Option<Box<[u8]>>| {
+        String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned()
+    };
     let transaction = client.transaction.as_deref();
     let queued = match client.has(ClientFlags::MULTI) {
         true => transaction.map_or(0, |transaction| transaction.queue.len() as i64),

@@ -2,10 +2,10 @@
 //!
 //! Invariant: nothing here touches a key.
 
-use super::ctx::Ctx;
-use super::spec::{Arg, Categories, Command, Flags, Group};
 use super::connection::client_name;
+use super::ctx::Ctx;
 use super::help::reply_help;
+use super::spec::{Arg, Categories, Command, Flags, Group};
 use super::state::{Pause, Request};
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::session::{Client, ClientFlags, ReplyMode};
@@ -320,7 +320,8 @@ fn client_kill(ctx: &mut Ctx) -> Outcome {
     let me = ctx.id;
     let now_s = ctx.state.clock.unix_ms() / 1000;
     let matches = |client: &&Client| filter.matches(client, me, now_s);
-    let victims: Vec<_> = ctx.state.clients.iter().filter(matches).map(|client| client.key).collect();
+    let victims: Vec<_> =
+        ctx.state.clients.iter().filter(matches).map(|client| client.key).collect();
     for id in &victims {
         match *id == me {
             // The reply still goes out.

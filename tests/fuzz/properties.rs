@@ -1,0 +1,77 @@
+//! What must hold for any input: one function per fuzz target, panicking where it does not.
+//!
+//! cargo-fuzz searches inputs for them with coverage; `cargo test` feeds them random ones.
+
+use sidering::base::{glob::glob_match, text};
+use sidering::resp::{Limits, Progress, ProtocolError, Step, parse};
+
+type Command = Vec<Vec<u8>>;
+
+/// Malformed or not, a stream of requests means the same however it is cut, and every argument lies
+/// within what was sent. The first byte of the input chooses the cuts and the limits.
+pub fn resp_parse(input: &[u8]) {
+    let Some((&choice, stream)) = input.split_first() else { return };
+    let limits = match choice & 1 {
+        0 => Limits::UNAUTHENTICATED,
+        _ => Limits { bulk_len_max: 1000, inline_len_max: 200, ..Limits::authenticated(0) },
+    };
+    let whole = receive(stream, stream.len().max(1), &limits);
+    let chunked = receive(stream, usize::from(choice >> 1) % 17 + 1, &limits);
+    assert_eq!(whole, chunked);
+}
+
+/// The commands of a stream that arrives in chunks of `chunk_len`, and the error that ends it.
+fn receive(
+    stream: &[u8],
+    chunk_len: usize,
+    limits: &Limits,
+) -> (Vec<Command>, Option<ProtocolError>) {
+    let mut commands = Vec::new();
+    let (mut progress, mut spans) = (Progress::default(), Vec::new());
+    let (mut start, mut end) = (0, 0);
+    loop {
+        let kept = &stream[start..end];
+        let step = parse(kept, &mut progress, &mut spans, limits);
+        let (source, consumed) = match step {
+            Step::Command { consumed } => (kept, consumed),
+            Step::Inline { consumed } => (progress.inline_args(), consumed),
+            Step::Empty { consumed } => (kept, consumed),
+            Step::Incomplete { missing } => {
+                assert!(missing > 0 && spans.is_empty());
+                if end == stream.len() {
+                    return (commands, None);
+                }
+                end = stream.len().min(end + chunk_len);
+                continue;
+            }
+            Step::Broken(error) => return (commands, Some(error)),
+        };
+        assert!(0 < consumed && consumed <= kept.len() && progress.is_fresh());
+        if !spans.is_empty() {
+            commands.push(spans.drain(..).map(|span| span.of(source).to_vec()).collect());
+        }
+        start += consumed;
+    }
+}
+
+/// A pattern with everything escaped matches exactly itself, a star in front of it changes nothing,
+/// and no pattern takes long. The first byte of the input divides it into pattern and text.
+pub fn glob(input: &[u8]) {
+    let Some((&divide, rest)) = input.split_first() else { return };
+    let (pattern, text) = rest.split_at(usize::from(divide).min(rest.len()));
+    let exact = glob_match(pattern, text, false);
+    let starred = [b"*", pattern].concat();
+    assert!(!exact || text.is_empty() || glob_match(&starred, text, false));
+    glob_match(pattern, text, true);
+    let escaped: Vec<u8> = text.iter().flat_map(|&byte| [b'\\', byte]).collect();
+    assert!(glob_match(&escaped, text, false));
+}
+
+/// Arguments of a line, quoted again, are the same arguments; any bytes survive quoting.
+pub fn config_line(input: &[u8]) {
+    assert_eq!(text::split_args(text::repr(input).as_bytes()), Some(vec![input.to_vec()]));
+    if let Some(args) = text::split_args(input) {
+        let quoted: Vec<_> = args.iter().map(|arg| text::repr(arg)).collect();
+        assert_eq!(text::split_args(quoted.join(" ").as_bytes()), Some(args));
+    }
+}

@@ -1,0 +1,8 @@
+//! Lines of configuration files and inline requests.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)] // each target uses one property
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::config_line(input));
