@@ -5,6 +5,7 @@
 
 mod command;
 mod differential;
+mod fuzz;
 mod protocol;
 mod support;
 mod tidy;
