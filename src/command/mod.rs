@@ -47,7 +47,12 @@ const GROUPS: &[&[Command]] = &[
     connection::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,
-    server::COMMANDS,
+    server::dataset::COMMANDS,
+    server::info::COMMANDS,
+    server::lolwut::COMMANDS,
+    server::memory::COMMANDS,
+    server::process::COMMANDS,
+    server::slowlog::COMMANDS,
     debug::COMMANDS,
     introspect::COMMANDS,
 ];

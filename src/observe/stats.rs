@@ -113,6 +113,8 @@ impl Rate {
 #[derive(Default)]
 pub struct Facts {
     pub run_id: String,
+    /// Names the data set's history to replicas; DEBUG CHANGE-REPL-ID draws another one.
+    pub replication_id: String,
     pub executable: String,
     pub config_file: String,
     pub start_unix_s: i64,

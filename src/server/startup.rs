@@ -169,6 +169,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
     keyspace.set_now(clock.unix_ms());
     let facts = Facts {
         run_id: sys::random_run_id(),
+        replication_id: sys::random_run_id(),
         executable: sys::executable().display().to_string(),
         config_file,
         start_unix_s: clock.unix_ms() / 1000,

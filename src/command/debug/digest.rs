@@ -1,0 +1,89 @@
+//! DEBUG DIGEST and DIGEST-VALUE: the signatures of Redis's data set, so that one of both servers
+//! can be compared with the other's.
+//!
+//! Invariant: the order in which keys are visited does not matter.
+
+use crate::command::ctx::Ctx;
+use crate::keyspace::{Db, Keyspace};
+use crate::resp::errors::Outcome;
+use crate::types::ValueRef;
+use sha1::{Digest as _, Sha1};
+
+/// DEBUG DIGEST
+pub fn digest(ctx: &mut Ctx) -> Outcome {
+    let digest = of_keyspace(&mut ctx.state.keyspace);
+    ctx.reply.simple(&digest.hex());
+    Ok(())
+}
+
+/// DEBUG DIGEST-VALUE [key ...]
+pub fn digest_value(ctx: &mut Ctx) -> Outcome {
+    ctx.reply.array(ctx.args.len() - 2);
+    for key in ctx.args.from(2) {
+        let digest = of_value(ctx.db(), key);
+        ctx.reply.simple(&digest.hex());
+    }
+    Ok(())
+}
+
+/// A signature under way.
+#[derive(Clone, Copy, Default)]
+struct Signature([u8; 20]);
+
+impl Signature {
+    /// Adds data regardless of order.
+    fn add(&mut self, data: &[u8]) {
+        let hash: [u8; 20] = Sha1::digest(data).into();
+        self.0.iter_mut().zip(hash).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    /// Adds data such that order matters.
+    fn mix(&mut self, data: &[u8]) {
+        self.add(data);
+        self.0 = Sha1::digest(self.0).into();
+    }
+
+    /// Adds a value and whether it has a deadline.
+    fn mix_value(&mut self, value: ValueRef, deadline: Option<i64>) {
+        self.mix(&(value.value_type() as u32).to_be_bytes());
+        match value {
+            ValueRef::Int(number) => self.mix(itoa::Buffer::new().format(number).as_bytes()),
+            ValueRef::Str(text) => self.mix(text),
+        }
+        if deadline.is_some() {
+            self.add(b"!!expire!!");
+        }
+    }
+
+    fn hex(self) -> String {
+        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+fn of_keyspace(keyspace: &mut Keyspace) -> Signature {
+    let mut all = Signature::default();
+    for index in 0..keyspace.databases() {
+        let db = keyspace.db(index);
+        if db.is_empty() {
+            continue;
+        }
+        all.mix(&(index as u32).to_be_bytes());
+        db.for_each(&mut |key, value, deadline| {
+            let mut one = Signature::default();
+            one.mix(key);
+            one.mix_value(value, deadline);
+            all.add(&one.0);
+        });
+    }
+    all
+}
+
+/// The signature of a key's value; that of nothing is zero.
+fn of_value(db: &mut Db, key: &[u8]) -> Signature {
+    let mut signature = Signature::default();
+    let deadline = db.info(key).and_then(|info| info.deadline);
+    if let Some(value) = db.peek(key) {
+        signature.mix_value(value, deadline);
+    }
+    signature
+}

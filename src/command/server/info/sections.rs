@@ -1,0 +1,334 @@
+//! INFO's sections, less memory.
+//!
+//! Every field of Redis 7.2 is there, because collectors stop at a missing one. A field of
+//! something that does not exist here has the value that Redis reports where it is not configured.
+
+use super::text::{Text, human, ratio, safe};
+use crate::base::clock;
+use crate::base::sys::{self, Usage, Who};
+use crate::command::spec::Command;
+use crate::command::state::State;
+use crate::command::table::Row;
+use crate::config::REDIS_VERSION;
+use crate::config::usage::{BUILD_ID, SIDERING_VERSION};
+use crate::keyspace::MemoryFigures;
+use crate::session::Client;
+
+/// `# Server`
+pub fn server(text: &mut Text, state: &mut State) {
+    text.field("redis_version", REDIS_VERSION);
+    text.field("server_name", "sidering");
+    text.field("sidering_version", SIDERING_VERSION);
+    text.field("redis_git_sha1", "00000000");
+    text.field("redis_git_dirty", 0);
+    text.field("redis_build_id", format_args!("{BUILD_ID:016x}"));
+    text.field("redis_mode", "standalone");
+    text.field("os", sys::os_name());
+    text.field("arch_bits", usize::BITS);
+    let counter = clock::uses_counter();
+    text.field("monotonic_clock", if counter { "X86 TSC" } else { "POSIX clock_gettime" });
+    text.field("multiplexing_api", state.facts.io_backend);
+    text.field("atomicvar_api", "c11-builtin");
+    text.field("gcc_version", "0.0.0");
+    text.field("process_id", std::process::id());
+    text.field("process_supervised", state.config.supervised.resolve().name());
+    text.field("run_id", &state.facts.run_id);
+    text.field("tcp_port", state.config.port);
+    times(text, state);
+    text.field("executable", &state.facts.executable);
+    text.field("config_file", &state.facts.config_file);
+    text.field("io_threads_active", 0);
+    listeners(text, state);
+}
+
+fn times(text: &mut Text, state: &State) {
+    const SECONDS_PER_DAY: u64 = 24 * 3600;
+    let unix_us = state.clock.unix_us();
+    let uptime_us = state.clock.mono_us().saturating_sub(state.facts.start_mono_us);
+    let uptime_s = uptime_us / 1_000_000;
+    text.field("server_time_usec", unix_us);
+    text.field("uptime_in_seconds", uptime_s);
+    text.field("uptime_in_days", uptime_s / SECONDS_PER_DAY);
+    text.field("hz", state.config.hz);
+    text.field("configured_hz", state.config.hz);
+    text.field("lru_clock", (unix_us / 1_000_000) & 0xff_ffff);
+}
+
+fn listeners(text: &mut Text, state: &State) {
+    let config = &state.config;
+    if config.port != 0 {
+        let bind: String = config.bind.iter().map(|address| format!(",bind={address}")).collect();
+        text.field("listener0", format_args!("name=tcp{bind},port={}", config.port));
+    }
+    if let Some(path) = &config.unixsocket {
+        text.field("listener1", format_args!("name=unix,bind={path}"));
+    }
+}
+
+/// `# Clients`
+pub fn clients(text: &mut Text, state: &mut State) {
+    let most = |bytes: fn(&Client) -> usize| state.clients.iter().map(bytes).max().unwrap_or(0);
+    let input = most(|client| client.pending.capacity() + client.held.capacity());
+    let output = most(|client| client.output.len() + client.sending_bytes);
+    text.field("connected_clients", state.clients.len());
+    text.field("cluster_connections", 0);
+    text.field("maxclients", state.config.maxclients);
+    text.field("client_recent_max_input_buffer", input);
+    text.field("client_recent_max_output_buffer", output);
+    text.fields(&[
+        ("blocked_clients", 0),
+        ("tracking_clients", 0),
+        ("clients_in_timeout_table", 0),
+        ("total_blocking_keys", 0),
+        ("total_blocking_keys_on_nokey", 0),
+    ]);
+}
+
+/// `# Persistence`
+pub fn persistence(text: &mut Text, state: &mut State) {
+    text.fields(&[
+        ("loading", 0),
+        ("async_loading", 0),
+        ("current_cow_peak", 0),
+        ("current_cow_size", 0),
+        ("current_cow_size_age", 0),
+    ]);
+    text.field("current_fork_perc", "0.00");
+    text.fields(&[
+        ("current_save_keys_processed", 0),
+        ("current_save_keys_total", 0),
+        ("rdb_changes_since_last_save", 0),
+        ("rdb_bgsave_in_progress", 0),
+        ("rdb_last_save_time", state.facts.start_unix_s),
+    ]);
+    text.field("rdb_last_bgsave_status", "ok");
+    text.fields(&[
+        ("rdb_last_bgsave_time_sec", -1),
+        ("rdb_current_bgsave_time_sec", -1),
+        ("rdb_saves", 0),
+        ("rdb_last_cow_size", 0),
+        ("rdb_last_load_keys_expired", 0),
+        ("rdb_last_load_keys_loaded", 0),
+    ]);
+    append_log(text);
+    text.fields(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+}
+
+fn append_log(text: &mut Text) {
+    text.fields(&[
+        ("aof_enabled", 0),
+        ("aof_rewrite_in_progress", 0),
+        ("aof_rewrite_scheduled", 0),
+        ("aof_last_rewrite_time_sec", -1),
+        ("aof_current_rewrite_time_sec", -1),
+    ]);
+    text.field("aof_last_bgrewrite_status", "ok");
+    text.fields(&[("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
+    text.field("aof_last_write_status", "ok");
+    text.field("aof_last_cow_size", 0);
+}
+
+/// `# Stats`
+pub fn stats(text: &mut Text, state: &mut State) {
+    traffic(text, state);
+    keys(text, state);
+    text.fields(NOT_HERE);
+    text.field("unexpected_error_replies", 0);
+    text.field("total_error_replies", state.stats.total_errors);
+    text.field("dump_payload_sanitizations", 0);
+    text.field("total_reads_processed", state.stats.reads);
+    text.field("total_writes_processed", state.stats.writes);
+    text.fields(&[("io_threaded_reads_processed", 0), ("io_threaded_writes_processed", 0)]);
+    text.fields(&[("reply_buffer_shrinks", 0), ("reply_buffer_expands", 0)]);
+    event_loop(text, state);
+    // Without access lists, to be denied is to give the wrong password.
+    let denied = state.stats.errors.get("WRONGPASS").copied().unwrap_or(0);
+    text.field("acl_access_denied_auth", denied);
+    text.fields(&[
+        ("acl_access_denied_cmd", 0),
+        ("acl_access_denied_key", 0),
+        ("acl_access_denied_channel", 0),
+    ]);
+}
+
+fn traffic(text: &mut Text, state: &State) {
+    let stats = &state.stats;
+    let kilobytes = |rate: u64| format!("{:.2}", rate as f32 / 1024.0);
+    text.field("total_connections_received", stats.total_connections);
+    text.field("total_commands_processed", stats.total_commands);
+    text.field("instantaneous_ops_per_sec", stats.commands_rate.per_second());
+    text.field("total_net_input_bytes", stats.net_input_bytes);
+    text.field("total_net_output_bytes", stats.net_output_bytes);
+    text.fields(&[("total_net_repl_input_bytes", 0), ("total_net_repl_output_bytes", 0)]);
+    text.field("instantaneous_input_kbps", kilobytes(stats.input_rate.per_second()));
+    text.field("instantaneous_output_kbps", kilobytes(stats.output_rate.per_second()));
+    text.field("instantaneous_input_repl_kbps", "0.00");
+    text.field("instantaneous_output_repl_kbps", "0.00");
+    text.field("rejected_connections", stats.rejected_connections);
+    text.fields(&[("sync_full", 0), ("sync_partial_ok", 0), ("sync_partial_err", 0)]);
+}
+
+fn keys(text: &mut Text, state: &State) {
+    let counters = state.keyspace.counters();
+    text.field("expired_keys", counters.expired_keys);
+    // Keys go at their deadline: there is no cycle that could fall behind.
+    text.field("expired_stale_perc", "0.00");
+    text.fields(&[
+        ("expired_time_cap_reached_count", 0),
+        ("expire_cycle_cpu_milliseconds", 0),
+        ("evicted_keys", 0),
+        ("evicted_clients", 0),
+        ("total_eviction_exceeded_time", 0),
+        ("current_eviction_exceeded_time", 0),
+        ("keyspace_hits", counters.hits),
+        ("keyspace_misses", counters.misses),
+    ]);
+}
+
+/// Figures of what this server does not do.
+const NOT_HERE: &[(&str, u32)] = &[
+    ("pubsub_channels", 0),
+    ("pubsub_patterns", 0),
+    ("pubsubshard_channels", 0),
+    ("latest_fork_usec", 0),
+    ("total_forks", 0),
+    ("migrate_cached_sockets", 0),
+    ("slave_expires_tracked_keys", 0),
+    ("active_defrag_hits", 0),
+    ("active_defrag_misses", 0),
+    ("active_defrag_key_hits", 0),
+    ("active_defrag_key_misses", 0),
+    ("total_active_defrag_time", 0),
+    ("current_active_defrag_time", 0),
+    ("tracking_total_keys", 0),
+    ("tracking_total_items", 0),
+    ("tracking_total_prefixes", 0),
+];
+
+fn event_loop(text: &mut Text, state: &State) {
+    let waits = state.facts.io_figures.iter().find(|(name, _)| *name == "io_waits");
+    let own = sys::usage(Who::Thread);
+    let commands: u64 = state.stats.commands.iter().map(|stats| stats.nanos / 1000).sum();
+    text.field("eventloop_cycles", waits.map_or(0, |(_, count)| *count));
+    // The loop's time is its thread's: it works or it sleeps.
+    text.field("eventloop_duration_sum", own.user_us + own.system_us);
+    text.field("eventloop_duration_cmd_sum", commands);
+    text.fields(&[
+        ("instantaneous_eventloop_cycles_per_sec", 0),
+        ("instantaneous_eventloop_duration_usec", 0),
+    ]);
+}
+
+/// `# Replication`
+pub fn replication(text: &mut Text, state: &mut State) {
+    text.field("role", "master");
+    text.field("connected_slaves", 0);
+    text.field("master_failover_state", "no-failover");
+    text.field("master_replid", &state.facts.replication_id);
+    text.field("master_replid2", "0".repeat(sys::RUN_ID_LEN));
+    text.fields(&[
+        ("master_repl_offset", 0),
+        ("second_repl_offset", -1),
+        ("repl_backlog_active", 0),
+    ]);
+    let size = state.config.get_one("repl-backlog-size").unwrap_or_default();
+    text.field("repl_backlog_size", String::from_utf8_lossy(&size));
+    text.fields(&[("repl_backlog_first_byte_offset", 0), ("repl_backlog_histlen", 0)]);
+}
+
+/// `# CPU`
+pub fn cpu(text: &mut Text, _state: &mut State) {
+    let seconds = |us: u64| format!("{}.{:06}", us / 1_000_000, us % 1_000_000);
+    for (who, suffix) in
+        [(Who::Process, ""), (Who::Children, "_children"), (Who::Thread, "_main_thread")]
+    {
+        let Usage { user_us, system_us, .. } = sys::usage(who);
+        text.field(&format!("used_cpu_sys{suffix}"), seconds(system_us));
+        text.field(&format!("used_cpu_user{suffix}"), seconds(user_us));
+    }
+}
+
+/// `# Modules`: there are none.
+pub fn modules(_text: &mut Text, _state: &mut State) {}
+
+/// `# Commandstats`: every command that was called or refused.
+pub fn commandstats(text: &mut Text, state: &mut State) {
+    for (id, row) in state.table.iter() {
+        let stats = state.stats.commands[id.0 as usize];
+        if stats.calls == 0 && stats.rejected == 0 {
+            continue;
+        }
+        let us = stats.nanos / 1000;
+        text.field(
+            &format!("cmdstat_{}", full_name(row)),
+            format_args!(
+                "calls={},usec={us},usec_per_call={:.2},rejected_calls={},failed_calls={}",
+                stats.calls,
+                ratio(us, stats.calls),
+                stats.rejected,
+                stats.failed
+            ),
+        );
+    }
+}
+
+/// The name of a row whatever `rename-command` did to it.
+fn full_name(row: &Row) -> String {
+    let Command { name, .. } = row.command;
+    if row.parent.is_some() { row.name.clone() } else { (*name).to_string() }
+}
+
+/// `# Errorstats`: how often each error code was sent.
+pub fn errorstats(text: &mut Text, state: &mut State) {
+    let mut errors: Vec<_> = state.stats.errors.iter().collect();
+    errors.sort();
+    for (code, count) in errors {
+        text.field(&format!("errorstat_{}", safe(code)), format_args!("count={count}"));
+    }
+}
+
+/// `# Latencystats`
+pub fn latencystats(_text: &mut Text, _state: &mut State) {}
+
+/// `# Cluster`
+pub fn cluster(text: &mut Text, _state: &mut State) {
+    text.field("cluster_enabled", 0);
+}
+
+/// `# Keyspace`: the databases that have keys.
+pub fn keyspace(text: &mut Text, state: &mut State) {
+    for index in 0..state.keyspace.databases() {
+        let db = state.keyspace.db(index);
+        if !db.is_empty() {
+            let (keys, expires, avg_ttl) = (db.len(), db.expires(), db.avg_ttl());
+            text.field(
+                &format!("db{index}"),
+                format_args!("keys={keys},expires={expires},avg_ttl={avg_ttl}"),
+            );
+        }
+    }
+}
+
+/// `# Sidering`: what Redis has no field for.
+pub fn sidering(text: &mut Text, state: &mut State) {
+    text.field("io_backend", state.facts.io_backend);
+    text.field("io_backend_reason", state.facts.io_reason.replace(['\r', '\n'], " "));
+    text.fields(&state.facts.io_figures);
+    let MemoryFigures { tables, timers, timer_records, entries, slack, committed } =
+        state.keyspace.memory();
+    text.fields(&[
+        ("keyspace_table_bytes", tables),
+        ("keyspace_entry_bytes", entries),
+        ("keyspace_entry_slack_bytes", slack),
+        ("keyspace_entry_committed_bytes", committed),
+        ("keyspace_timer_bytes", timers),
+        ("keyspace_timer_records", timer_records),
+        ("paused", usize::from(state.paused())),
+        ("slowlog_entries", state.slowlog.len()),
+        ("monitors", state.monitors.len()),
+    ]);
+    let stats = &state.stats;
+    text.field("client_query_buffer_limit_disconnections", stats.query_buffer_disconnections);
+    text.field("client_output_buffer_limit_disconnections", stats.output_buffer_disconnections);
+    text.field("peak_resident_human", human(sys::usage(Who::Process).peak_resident_bytes));
+}
