@@ -135,8 +135,8 @@ fn bitop_pads_short_sources_with_zeros() {
 fn bitop_agrees_with_bytewise_arithmetic_on_long_strings() {
     each_backend(|server| {
         let mut client = server.client();
-        let a: Vec<u8> = (0..10_007).map(|i: u32| (i * 31 >> 3) as u8).collect();
-        let b: Vec<u8> = (0..5_003).map(|i: u32| (i * 17 >> 2) as u8).collect();
+        let a: Vec<u8> = (0..10_007).map(|i: u32| ((i * 31) >> 3) as u8).collect();
+        let b: Vec<u8> = (0..5_003).map(|i: u32| ((i * 17) >> 2) as u8).collect();
         client.cmd(&[b"MSET", &b"a"[..], &a, b"b", &b]);
         client.check("BITOP XOR r a b", int(10_007));
         let padded = b.iter().copied().chain(std::iter::repeat(0));
