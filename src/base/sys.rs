@@ -232,10 +232,13 @@ pub fn transparent_huge_pages_warning() -> Option<String> {
     })
 }
 
-/// Opts this process out of huge pages.
-pub fn disable_transparent_huge_pages() -> io::Result<()> {
+/// Opts this process out of huge pages, except for memory that asks for them (Linux 6.18; older
+/// kernels know only all or nothing, and then this does nothing).
+pub fn limit_transparent_huge_pages() -> io::Result<()> {
+    /// PR_THP_DISABLE_EXCEPT_ADVISED of linux/prctl.h.
+    const EXCEPT_ADVISED: libc::c_ulong = 1 << 1;
     // SAFETY: the option takes plain numbers.
-    let result = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+    let result = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, EXCEPT_ADVISED, 0, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

@@ -33,6 +33,9 @@ const PAGE_UNITS: u16 = (PAGE_BYTES / UNIT) as u16;
 const RESERVE_BYTES_MAX: usize = 1 << 40;
 const RESERVE_BYTES_MIN: usize = 1 << 26;
 const COMMIT_BYTES: usize = 1 << 20;
+/// From this size on memory is asked for as huge pages: at most one is half used, an eighth of it.
+const HUGE_FROM_BYTES: usize = 1 << 24;
+const HUGE_PAGE_BYTES: usize = 1 << 21;
 /// Empty pages that stay resident, so that a size class at the edge of a page does not call the
 /// kernel for every insert and delete.
 const WARM_PAGES_MAX: u32 = 8;
@@ -349,7 +352,10 @@ impl Arena {
         let refused = || -> ! {
             std::alloc::handle_alloc_error(Layout::new::<[u8; COMMIT_BYTES]>());
         };
-        if self.committed + COMMIT_BYTES > self.reserved {
+        // A small arena grows in small steps. A larger one grows by huge pages, because what a
+        // random access to small ones costs is mostly the walk to the page.
+        let step = if self.committed < HUGE_FROM_BYTES { COMMIT_BYTES } else { HUGE_PAGE_BYTES };
+        if self.committed + step > self.reserved {
             refused();
         }
         // SAFETY: the range lies within the reserved mapping, which is ours alone, and no slice
@@ -357,12 +363,16 @@ impl Arena {
         let result = unsafe {
             let start = self.base.as_ptr().add(self.committed);
             let access = MprotectFlags::READ | MprotectFlags::WRITE;
-            rustix::mm::mprotect(start.cast(), COMMIT_BYTES, access)
+            if step == HUGE_PAGE_BYTES {
+                // Without huge pages it is slower, not wrong.
+                let _ = rustix::mm::madvise(start.cast(), step, Advice::LinuxHugepage);
+            }
+            rustix::mm::mprotect(start.cast(), step, access)
         };
         if result.is_err() {
             refused();
         }
-        self.committed += COMMIT_BYTES;
+        self.committed += step;
     }
 
     fn unmap_from(&mut self, keep: usize) {
@@ -385,21 +395,39 @@ impl Drop for Arena {
     }
 }
 
-/// Address space without memory: as much as the system grants, at least 64 MiB.
+/// Address space without memory, aligned to huge pages: as much as the system grants, at least
+/// 64 MiB.
 fn reserve() -> (NonNull<u8>, usize) {
     let mut bytes = RESERVE_BYTES_MAX;
     while bytes >= RESERVE_BYTES_MIN {
         let flags = MapFlags::PRIVATE | MapFlags::NORESERVE;
+        let spare = bytes + HUGE_PAGE_BYTES;
         // SAFETY: an anonymous mapping at an address of the kernel's choice touches nothing.
         let mapped = unsafe {
-            rustix::mm::mmap_anonymous(ptr::null_mut(), bytes, ProtFlags::empty(), flags)
+            rustix::mm::mmap_anonymous(ptr::null_mut(), spare, ProtFlags::empty(), flags)
         };
-        if let Some(base) = mapped.ok().and_then(|start| NonNull::new(start.cast())) {
-            return (base, bytes);
+        if let Ok(start) = mapped {
+            return (aligned(start.cast(), bytes), bytes);
         }
         bytes /= 2;
     }
     std::alloc::handle_alloc_error(Layout::new::<[u8; RESERVE_BYTES_MIN]>());
+}
+
+/// The huge-page-aligned `bytes` within a mapping at `start` that is one huge page longer; the rest
+/// is given back.
+fn aligned(start: *mut u8, bytes: usize) -> NonNull<u8> {
+    let before = start.align_offset(HUGE_PAGE_BYTES);
+    let base = start.wrapping_add(before);
+    let after = base.wrapping_add(bytes);
+    // SAFETY: both ranges are ends of a mapping that nobody else knows yet.
+    unsafe {
+        if before > 0 {
+            let _ = rustix::mm::munmap(start.cast(), before);
+        }
+        let _ = rustix::mm::munmap(after.cast(), HUGE_PAGE_BYTES - before);
+    }
+    NonNull::new(base).expect("a mapping does not start at address zero")
 }
 
 #[cfg(test)]

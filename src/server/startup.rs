@@ -127,8 +127,8 @@ fn warn_about_machine(config: &Config) {
         log::warn!("{warning}");
     }
     if config.disable_thp {
-        // Without the right to opt out the server runs all the same, only less evenly.
-        let _ = sys::disable_transparent_huge_pages();
+        // Where that cannot be had the server runs all the same, only larger.
+        let _ = sys::limit_transparent_huge_pages();
     }
 }
 
