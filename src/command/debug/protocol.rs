@@ -55,14 +55,14 @@ fn attribute(reply: &mut Reply) {
     reply.bulk(b"Some real reply following the attribute");
 }
 
-/// A push is no reply: one follows.
+/// A push is no reply: it goes out behind the reply of the command that caused it.
 fn push(reply: &mut Reply) -> Outcome {
     if reply.protocol == Protocol::Resp2 {
         return Err(errors::DEBUG_PROTOCOL_RESP2.into());
     }
+    reply.bulk(b"Some real reply following the push reply");
     reply.push(2);
     reply.bulk(b"server-cpu-usage");
     reply.integer(42);
-    reply.bulk(b"Some real reply following the push reply");
     Ok(())
 }
