@@ -3,7 +3,9 @@
 //! `SIDERING_BIN` names another binary to test, `SIDERING_BACKENDS` the I/O drivers to test it
 //! with (`uring,epoll`; `none` passes no `--io-backend`, which lets redis-server stand in).
 
+mod command;
 mod differential;
+mod fuzz;
 mod protocol;
 mod support;
 mod tidy;

@@ -1,4 +1,3 @@
-#![allow(unsafe_code)]
 //! The only reader of time.
 //!
 //! [`Clock`] caches the time of day and the monotonic time per loop turn, and measures commands:
@@ -6,6 +5,8 @@
 //! and the rate is learnt against the monotonic clock while the server works.
 //!
 //! Invariant: nobody else calls a clock of the system, so that a simulation can take its place.
+
+#![allow(unsafe_code)]
 
 use std::sync::LazyLock;
 

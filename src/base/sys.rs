@@ -1,8 +1,9 @@
-#![allow(unsafe_code)]
 //! What the process asks of the kernel once in a while: limits, signals, memory figures, names,
 //! detaching from the terminal.
 //!
 //! Invariant: nothing here lies on the path of a command, and nothing knows a configuration.
+
+#![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
 use std::fs;

@@ -106,7 +106,7 @@ impl<T: Copy + Default> Segments<T> {
     /// Adds a slot. The caller knows that it is not there yet.
     pub fn insert(&mut self, hash: u64, slot: T, hashing: &impl Hashing<T>) {
         if self.directory.is_empty() {
-            let first = self.segments.insert(Segment { table: Table::new(), depth: 0 });
+            let first = self.segments.insert(Segment { table: Table::default(), depth: 0 });
             self.directory.push(first);
             self.deepest = 1;
         }
@@ -335,7 +335,7 @@ impl<T: Copy + Default> Segment<T> {
     fn shrink(&mut self, hashing: &impl Hashing<T>) {
         let len = self.table.len();
         if len == 0 {
-            self.table = Table::new();
+            self.table = Table::default();
         } else if self.table.buckets() > 16 && len <= self.table.buckets() / 8 {
             let slots = self.hashed(hashing);
             *self = Segment::build(&slots, self.depth);

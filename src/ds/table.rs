@@ -57,12 +57,14 @@ fn indexes(mut marks: u64) -> impl Iterator<Item = usize> {
     })
 }
 
-impl<T: Copy + Default> Table<T> {
+impl<T> Default for Table<T> {
     /// An empty table without memory.
-    pub fn new() -> Table<T> {
+    fn default() -> Table<T> {
         Table { tags: Box::default(), slots: Box::default(), len: 0, deleted: 0 }
     }
+}
 
+impl<T: Copy + Default> Table<T> {
     /// An empty table with room for `len` slots.
     pub fn with_room(len: usize) -> Table<T> {
         let fixed = BUCKETS.into_iter().find(|&buckets| capacity(buckets) >= len);
@@ -259,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_table_without_memory_finds_nothing() {
-        let table = Table::<u32>::new();
+        let table = Table::<u32>::default();
         assert!(table.is_full() && table.find(1, |_| true).is_none() && table.get(0).is_none());
     }
 }

@@ -105,9 +105,10 @@ impl Epoll {
     }
 
     pub(super) fn stop_listening(&mut self, listener: ListenerId) {
-        // Closing the only descriptor of a socket takes it out of the set.
-        if let Some(listener) = self.listeners.get_mut(usize::from(listener.0)) {
-            *listener = None;
+        let Some(stopped) = self.listeners.get_mut(usize::from(listener.0)) else { return };
+        // A forked child may hold the socket for a moment, so closing alone might not take it out.
+        if let Some(Listener { socket, retry_at_us: None }) = stopped.take() {
+            epoll::delete(&self.epoll, &socket).expect("registered while accepting");
         }
     }
 

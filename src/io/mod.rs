@@ -25,8 +25,8 @@ mod tests;
 pub use errno::{IoError, IoErrorKind};
 
 use {
+    crate::base::clock::monotonic_ns,
     epoll::Epoll,
-    rustix::time::{ClockId, clock_gettime},
     std::{
         fmt,
         os::fd::{BorrowedFd, OwnedFd, RawFd},
@@ -413,9 +413,7 @@ const ACCEPT_BACKOFF_US: u64 = 100_000;
 
 /// Monotonic microseconds.
 fn now_us() -> u64 {
-    let now = clock_gettime(ClockId::Monotonic);
-    // Monotonic time is never negative.
-    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1000
+    monotonic_ns() / 1000
 }
 
 /// When a wait that began at `now_us` ends; None is never.

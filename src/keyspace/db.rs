@@ -122,6 +122,13 @@ impl Db {
         self.put(key, Content::Text(value, Encoding::of_text(value.len())), expiry);
     }
 
+    /// Sets `key` to text in the encoding `raw` whatever its length, as BITOP does; a value too
+    /// large for an entry is kept without a copy.
+    pub fn set_raw(&mut self, key: &[u8], value: Vec<u8>, expiry: Expiry) {
+        let content = Content::Value(Value::Bytes(value), ValueType::String, Encoding::Raw);
+        self.put(key, content, expiry);
+    }
+
     /// As [`Db::set`]; a value too large for an entry is kept without a copy.
     pub fn set_vec(&mut self, key: &[u8], value: Vec<u8>, expiry: Expiry) {
         if value.len() <= integer::TEXT_BYTES_MAX {
@@ -144,6 +151,14 @@ impl Db {
         let at = self.store.find(hash, key).expect("the key was found or created");
         self.touch_clock(at);
         self.store.string_mut(hash, key, at, len)
+    }
+
+    /// Gives the string at `key`, if there is one, the encoding `raw`. Its value is what it was, so
+    /// watchers hear nothing. The caller checked that it is a string.
+    pub fn make_raw(&mut self, key: &[u8]) {
+        if let Some(found) = self.locate(key) {
+            self.store.string_mut(found.hash, key, found.at, 0);
+        }
     }
 
     /// Removes `key`; false when it was not there.

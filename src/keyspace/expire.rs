@@ -18,6 +18,9 @@ use crate::keyspace::store::Store;
 
 /// Records beyond twice the keys that may have one before the wheel is built anew.
 const STALE_RECORDS_MAX: usize = 64 * 1024;
+/// How far the clock may go back behind a wheel before the wheel is built anew; until then keys
+/// leave that much later, unless somebody looks for them.
+const CLOCK_BACK_MS_MAX: i64 = 100;
 /// Records that are looked up together, so that their cache misses overlap.
 const BATCH: usize = 16;
 /// What a segment of a rebuild, or a slice of an old wheel's drop, takes from the budget.
@@ -75,7 +78,8 @@ impl Timers {
     /// Whether the wheel must be built anew: it holds too much, or the clock went back behind it.
     fn is_stale(&self, expires: usize, now: i64) -> bool {
         self.wheel.as_ref().is_some_and(|wheel| {
-            wheel.len() > 2 * expires + STALE_RECORDS_MAX || wheel.time() > now.max(0)
+            wheel.len() > 2 * expires + STALE_RECORDS_MAX
+                || wheel.time() - CLOCK_BACK_MS_MAX > now.max(0)
         })
     }
 

@@ -23,6 +23,7 @@ mod tests;
 use std::rc::Rc;
 
 pub use self::db::{Db, Expiry, KeyHash, KeyInfo};
+pub use self::scan::Visit;
 use self::shared::Shared;
 pub use self::shared::{Counters, Policy};
 use self::store::Store;

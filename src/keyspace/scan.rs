@@ -15,6 +15,9 @@ use crate::types::{ValueRef, ValueType};
 /// that was emptied.
 const SEGMENTS_PER_COUNT: usize = 10;
 
+/// Called with a key, its value and its deadline in unix milliseconds.
+pub type Visit<'a> = dyn FnMut(&[u8], ValueRef<'_>, Option<i64>) + 'a;
+
 impl Db {
     /// Visits keys from `cursor` on in the order of their hashes, at least `count` unless the end
     /// or a stretch of emptiness comes first, and keys of equal position together. Returns the
@@ -71,7 +74,7 @@ impl Db {
     }
 
     /// Calls `visit` for every key with its value and deadline, in no particular order.
-    pub fn for_each(&mut self, visit: &mut dyn FnMut(&[u8], ValueRef<'_>, Option<i64>)) {
+    pub fn for_each(&mut self, visit: &mut Visit<'_>) {
         for &at in self.store.table().iter() {
             if self.is_live(at) {
                 visit(self.store.key(at), self.store.value(at), self.store.entry(at).deadline());

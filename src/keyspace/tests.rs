@@ -1,8 +1,6 @@
 //! Tests of the keyspace as a whole, against models that cannot be wrong.
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::rc::Rc;
 
 use super::lazyfree::UNLINK_BYTES_MIN;
 use super::*;
@@ -501,76 +499,6 @@ fn an_entry_that_a_deadline_makes_too_large_stays_whole() {
         assert_eq!(text(keyspace.db(0).peek(b"k")), Some(value));
         assert_eq!(keyspace.db(0).deadline(b"k"), Some(Some(i64::MAX)));
     }
-}
-
-/// A flag that watches `key` of database 0.
-fn watch(keyspace: &mut Keyspace, key: &[u8]) -> Rc<Cell<bool>> {
-    let flag = Rc::new(Cell::new(false));
-    keyspace.db(0).watch(key, &flag);
-    flag
-}
-
-#[test]
-fn every_change_of_a_watched_key_is_told() {
-    let changes: [fn(&mut Keyspace); 10] = [
-        |keyspace| keyspace.db(0).set(b"k", b"v", Expiry::Clear),
-        |keyspace| keyspace.db(0).set_int(b"k", 1, Expiry::Keep),
-        |keyspace| assert_eq!(keyspace.db(0).string_mut(b"k", 1), b"v"),
-        |keyspace| assert!(keyspace.db(0).remove(b"k")),
-        |keyspace| assert!(keyspace.db(0).unlink(b"k")),
-        |keyspace| assert!(keyspace.db(0).set_deadline(b"k", Some(START + 5))),
-        |keyspace| assert!(keyspace.rename(0, b"k", b"l")),
-        |keyspace| assert_eq!(keyspace.move_key(0, 1, b"k"), MoveOutcome::Moved),
-        |keyspace| assert_eq!(keyspace.flush(None, FlushMode::Sync), 1),
-        |keyspace| keyspace.swap(0, 3),
-    ];
-    for (index, change) in changes.into_iter().enumerate() {
-        let mut keyspace = keyspace(16);
-        keyspace.db(0).set(b"k", b"v", Expiry::Clear);
-        let (flag, other) = (watch(&mut keyspace, b"k"), watch(&mut keyspace, b"missing"));
-        assert!(keyspace.db(0).exists(b"k") && !flag.get());
-        change(&mut keyspace);
-        assert!(flag.get() && !other.get(), "change {index}");
-    }
-}
-
-#[test]
-fn a_key_that_goes_at_its_deadline_is_a_change_unless_it_had_gone_before() {
-    let mut keyspace = keyspace(17);
-    keyspace.db(0).set(b"k", b"v", Expiry::At(START + 1));
-    let early = watch(&mut keyspace, b"k");
-    keyspace.set_now(START + 2);
-    let late = watch(&mut keyspace, b"k");
-    assert!(keyspace.db(0).watch_expired(b"k", &early));
-    assert!(!keyspace.db(0).watch_expired(b"k", &late));
-    assert!(keyspace.db(0).peek(b"k").is_none());
-    assert_eq!((early.get(), late.get()), (true, false));
-    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
-    assert!(late.get());
-}
-
-#[test]
-fn a_watch_can_be_ended() {
-    let mut keyspace = keyspace(18);
-    let flag = watch(&mut keyspace, b"k");
-    keyspace.db(0).watch(b"k", &flag);
-    keyspace.db(0).unwatch(b"k", &flag);
-    keyspace.db(0).set(b"k", b"v", Expiry::Clear);
-    assert!(!flag.get() && Rc::strong_count(&flag) == 1);
-}
-
-#[test]
-fn swapping_tells_only_watchers_whose_key_is_on_either_side() {
-    let mut keyspace = keyspace(19);
-    keyspace.db(1).set(b"there", b"v", Expiry::Clear);
-    keyspace.db(1).set(b"gone", b"v", Expiry::At(START - 1));
-    let there = watch(&mut keyspace, b"there");
-    let gone = watch(&mut keyspace, b"gone");
-    let nowhere = watch(&mut keyspace, b"nowhere");
-    keyspace.swap(0, 1);
-    assert_eq!((there.get(), gone.get(), nowhere.get()), (true, false, false));
-    assert!(keyspace.db(0).exists(b"there") && keyspace.db(1).is_empty());
-    assert!(!gone.get(), "what was past its deadline when it came is no change when it goes");
 }
 
 #[test]

@@ -84,6 +84,7 @@ texts! {
     OFFSET_OUT_OF_RANGE = "ERR offset is out of range";
     OVERFLOW = "ERR increment or decrement would overflow";
     DECREMENT_OVERFLOW = "ERR decrement would overflow";
+    NUMKEYS = "ERR invalid numkeys value or out of range";
     NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
     LCS_TOO_LONG = "ERR String too long for LCS";
     LCS_OUT_OF_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";

@@ -5,14 +5,24 @@ use crate::support::*;
 const OFFSET: &str = "bit offset is not an integer or out of range";
 
 /// Runs each line and compares its reply, on a fresh server of each driver.
-#[track_caller]
 fn check(lines: &[(&str, Value)]) {
+    each_backend(|server| check_on(server, lines));
+}
+
+/// As `check`, for what Redis 7.2 lacks.
+fn check_newer(lines: &[(&str, Value)]) {
     each_backend(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
+        if !server.is_stand_in() {
+            check_on(server, lines);
         }
     });
+}
+
+fn check_on(server: &Server, lines: &[(&str, Value)]) {
+    let mut client = server.client();
+    for (line, expected) in lines {
+        client.check(line, expected.clone());
+    }
 }
 
 #[test]
@@ -73,12 +83,16 @@ fn bitcount_counts_bytes_or_bits_of_a_range() {
         ("BITCOUNT k 1 1 BYTE", int(6)),
         ("BITCOUNT k 5 30 BIT", int(17)),
         ("BITCOUNT k -5 -1 bit", int(2)),
-        ("BITCOUNT k -2", int(7)),
         ("BITCOUNT k 3 2", int(0)),
         ("BITCOUNT k -2 -3 nonsense", int(0)),
         ("BITCOUNT k 0 1 nonsense", err("syntax error")),
         ("BITCOUNT nokey 0 1 nonsense", int(0)),
     ]);
+}
+
+#[test]
+fn bitcount_takes_a_start_alone() {
+    check_newer(&[("SET k foobar", ok()), ("BITCOUNT k -2", int(7)), ("BITCOUNT k 9", int(0))]);
 }
 
 #[test]
@@ -112,7 +126,7 @@ fn bitop_pads_short_sources_with_zeros() {
         ("GET a", bulk(b"\x0f\x00")),
         ("BITOP AND r nokey nokey2", int(0)),
         ("EXISTS r", int(0)),
-        ("BITOP NOT r a b", err("BITOP NOT must be called with a single source key.")),
+        ("BITOP NOT r a b", err("ERR BITOP NOT must be called with a single source key.")),
         ("BITOP NAND r a b", err("syntax error")),
     ]);
 }
@@ -121,8 +135,8 @@ fn bitop_pads_short_sources_with_zeros() {
 fn bitop_agrees_with_bytewise_arithmetic_on_long_strings() {
     each_backend(|server| {
         let mut client = server.client();
-        let a: Vec<u8> = (0..10_007).map(|i: u32| (i * 31 >> 3) as u8).collect();
-        let b: Vec<u8> = (0..5_003).map(|i: u32| (i * 17 >> 2) as u8).collect();
+        let a: Vec<u8> = (0..10_007).map(|i: u32| ((i * 31) >> 3) as u8).collect();
+        let b: Vec<u8> = (0..5_003).map(|i: u32| ((i * 17) >> 2) as u8).collect();
         client.cmd(&[b"MSET", &b"a"[..], &a, b"b", &b]);
         client.check("BITOP XOR r a b", int(10_007));
         let padded = b.iter().copied().chain(std::iter::repeat(0));

@@ -1,3 +1,5 @@
 //! One module per group of commands.
 
+mod bitmap;
 mod introspect;
+mod string;

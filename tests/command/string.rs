@@ -3,14 +3,24 @@
 use crate::support::*;
 
 /// Runs each line and compares its reply, on a fresh server of each driver.
-#[track_caller]
 fn check(lines: &[(&str, Value)]) {
+    each_backend(|server| check_on(server, lines));
+}
+
+/// As `check`, for what Redis 7.2 lacks.
+fn check_newer(lines: &[(&str, Value)]) {
     each_backend(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
+        if !server.is_stand_in() {
+            check_on(server, lines);
         }
     });
+}
+
+fn check_on(server: &Server, lines: &[(&str, Value)]) {
+    let mut client = server.client();
+    for (line, expected) in lines {
+        client.check(line, expected.clone());
+    }
 }
 
 #[test]
@@ -72,7 +82,7 @@ fn set_get_replies_the_old_value_whether_it_sets_or_not() {
 
 #[test]
 fn set_ifeq_compares_numbers_and_text_alike() {
-    check(&[
+    check_newer(&[
         ("SET k 10", ok()),
         ("SET k new IFEQ 010", nil()),
         ("SET k new IFEQ 10", ok()),
@@ -141,8 +151,25 @@ fn getex_changes_the_deadline_only_when_asked() {
 }
 
 #[test]
-fn getdel_and_delifeq_remove_what_they_saw() {
-    check(&[
+fn getex_persist_without_a_ttl_is_no_change_for_watch() {
+    each_backend(|server| {
+        let (mut watcher, mut other) = (server.client(), server.client());
+        for (line, reply) in
+            [("SET k v", array([simple("PONG")])), ("SET k v EX 100", Value::NilArray)]
+        {
+            watcher.check(line, ok());
+            watcher.check("WATCH k", ok());
+            other.check("GETEX k PERSIST", bulk("v"));
+            watcher.check("MULTI", ok());
+            watcher.check("PING", simple("QUEUED"));
+            watcher.check("EXEC", reply);
+        }
+    });
+}
+
+#[test]
+fn delifeq_and_getdel_remove_what_they_saw() {
+    check_newer(&[
         ("SET k 5", ok()),
         ("DELIFEQ k 6", int(0)),
         ("DELIFEQ k 5", int(1)),
@@ -169,7 +196,7 @@ fn mset_takes_pairs_and_the_last_of_a_key_wins() {
 
 #[test]
 fn msetex_sets_all_keys_or_none() {
-    check(&[
+    check_newer(&[
         ("MSETEX 2 a 1 b 2 EX 100", int(1)),
         ("TTL a", int(100)),
         ("MSETEX 2 b 9 c 9 NX", int(0)),

@@ -32,6 +32,15 @@ pub const EXCLUDED: &[(&str, &str)] = &[
     ("object|help", "the text grows with each version"),
 ];
 
+/// Requests that Sidering understands and the reference does not: command and number of words.
+const EXTENSIONS: &[(&str, usize, &str)] =
+    &[("bitcount", 3, "the end of the range is optional, as in Valkey 8")];
+
+/// Whether `command` is one of the requests that only Sidering understands.
+pub fn is_extension(command: &Command) -> bool {
+    EXTENSIONS.iter().any(|(name, words, _)| command.is(name) && command.words.len() == *words)
+}
+
 /// Commands whose replies are compared by a weaker rule.
 const DIFFERENCES: &[(&str, Rule, &str)] = &[
     ("keys", Rule::AnyOrder, "order is that of the hash table"),

@@ -7,6 +7,7 @@ use std::fmt;
 
 use fastrand::Rng;
 
+use super::differences;
 use super::vocabulary::{Arg, Kind, Syntax};
 
 /// Few enough that commands meet the values of earlier ones.
@@ -176,6 +177,9 @@ impl Generator {
         if command.is("flushall") || command.is("flushdb") || command.is("swapdb") {
             // Rarely: an empty keyspace makes dull replies.
             command = if self.one_in(10) { command } else { self.documented_command() };
+        }
+        while differences::is_extension(&command) {
+            command = self.seed_key();
         }
         tame(&mut command, &mut self.rng);
         self.follow_transaction(&command);

@@ -49,6 +49,8 @@ fn run(backend: Backend, hello: &str) {
         }
     }
     pair.audit();
+    println!("differential: {} of {} replies were errors", pair.errors, pair.index);
+    assert!(pair.errors < pair.index / 2, "commands that fail test little");
 }
 
 /// A connection to each server, always given the same requests.
@@ -60,6 +62,7 @@ struct Pair {
     /// Commands that wait for EXEC.
     queued: Vec<Command>,
     index: usize,
+    errors: usize,
     seed: u64,
 }
 
@@ -68,7 +71,7 @@ impl Pair {
         let mut auditors = [subject.client(), reference.client()];
         auditors.iter_mut().for_each(|client| assert!(!client.run(hello).is_error()));
         let (subject, reference) = (subject.client(), reference.client());
-        Pair { subject, reference, auditors, queued: Vec::new(), index: 0, seed }
+        Pair { subject, reference, auditors, queued: Vec::new(), index: 0, errors: 0, seed }
     }
 
     fn both(&mut self, line: &str) -> (Value, Value) {
@@ -87,6 +90,7 @@ impl Pair {
             assert!(same, "{}", self.report(&command, &ours, &theirs));
             self.follow_transaction(command, &theirs);
             self.index += 1;
+            self.errors += usize::from(theirs.is_error());
         }
     }
 

@@ -1,6 +1,6 @@
 //! Single bits: SETBIT and GETBIT.
 //!
-//! Invariant: a bit that keeps its value touches nothing.
+//! Invariant: a bit that keeps its value is no change to those who watch its key.
 
 use super::{BitOffset, READ_FAST, READ_ONE, WRITE_GROWING, text_or_empty};
 use crate::command::ctx::{Ctx, string};
@@ -57,7 +57,9 @@ fn setbit(ctx: &mut Ctx) -> Outcome {
     let (db, reply) = ctx.db_and_reply();
     let mut buffer = itoa::Buffer::new();
     let old = bit(text_or_empty(string(db.write_lookup(key))?, &mut buffer), offset);
-    if old != Some(on) {
+    if old == Some(on) {
+        db.make_raw(key);
+    } else {
         let byte = &mut db.string_mut(key, offset.byte + 1)[offset.byte];
         let mask = 0x80 >> offset.bit;
         *byte = if on { *byte | mask } else { *byte & !mask };

@@ -128,6 +128,7 @@ fn write(ctx: &mut Ctx, operations: &[Operation], len: usize) -> Outcome {
     // Up to the first change every operation sees the string as it is now, so this is exact.
     if len <= bytes.len() && !operations.iter().any(|operation| operation.changes(bytes)) {
         reply_unchanged(reply, operations, bytes);
+        db.make_raw(key);
         return Ok(());
     }
     let bytes = db.string_mut(key, len);
@@ -184,21 +185,23 @@ fn parse(args: &Args<'_>, limit: u64) -> Result<Vec<Operation>, Reject> {
     while index < args.len() {
         let operands = args.len() - index - 1;
         let is = |word: &str| args.is(index, word);
-        let (action, operand): (fn(i64) -> Action, _) = match () {
-            () if is("GET") && operands >= 2 => (|_| Action::Get, None),
-            () if is("SET") && operands >= 3 => (Action::Set, Some(index + 3)),
-            () if is("INCRBY") && operands >= 3 => (Action::IncrBy, Some(index + 3)),
-            () if is("OVERFLOW") && operands >= 1 => {
-                overflow = Overflow::parse(args, index + 1)?;
-                index += 2;
-                continue;
-            }
-            () => return Err(errors::SYNTAX.into()),
-        };
+        if is("OVERFLOW") && operands >= 1 {
+            overflow = Overflow::parse(args, index + 1)?;
+            index += 2;
+            continue;
+        }
+        let taken = if is("GET") { 3 } else { 4 };
+        if operands + 1 < taken || !(is("GET") || is("SET") || is("INCRBY")) {
+            return Err(errors::SYNTAX.into());
+        }
         let field = Field::parse(args.at(index + 1), args.at(index + 2), limit)?;
-        let action = action(operand.map_or(Ok(0), |operand| args.int(operand))?);
+        let action = match taken {
+            3 => Action::Get,
+            _ if is("SET") => Action::Set(args.int(index + 3)?),
+            _ => Action::IncrBy(args.int(index + 3)?),
+        };
         operations.push(Operation { field, action, overflow });
-        index += 3 + usize::from(operand.is_some());
+        index += taken;
     }
     Ok(operations)
 }
@@ -213,12 +216,10 @@ enum Overflow {
 
 impl Overflow {
     fn parse(args: &Args<'_>, index: usize) -> Result<Overflow, Reject> {
-        match () {
-            () if args.is(index, "WRAP") => Ok(Overflow::Wrap),
-            () if args.is(index, "SAT") => Ok(Overflow::Saturate),
-            () if args.is(index, "FAIL") => Ok(Overflow::Fail),
-            () => Err(errors::BITFIELD_OVERFLOW.into()),
-        }
+        let names =
+            [("WRAP", Overflow::Wrap), ("SAT", Overflow::Saturate), ("FAIL", Overflow::Fail)];
+        let named = names.into_iter().find(|(name, _)| args.is(index, name));
+        named.map(|(_, overflow)| overflow).ok_or(errors::BITFIELD_OVERFLOW.into())
     }
 }
 

@@ -65,7 +65,7 @@ fn bitop(ctx: &mut Ctx) -> Outcome {
     if result.is_empty() {
         db.remove(destination);
     } else {
-        db.set_text(destination, &result, Expiry::Clear);
+        db.set_raw(destination, result, Expiry::Clear);
     }
     Ok(())
 }

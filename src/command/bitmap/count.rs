@@ -144,11 +144,9 @@ enum Unit {
 
 impl Unit {
     fn parse(args: &Args<'_>, index: usize) -> Result<Unit, Reject> {
-        match () {
-            () if args.is(index, "BIT") => Ok(Unit::Bit),
-            () if args.is(index, "BYTE") => Ok(Unit::Byte),
-            () => Err(errors::SYNTAX.into()),
-        }
+        let names = [("BIT", Unit::Bit), ("BYTE", Unit::Byte)];
+        let named = names.into_iter().find(|(name, _)| args.is(index, name));
+        named.map(|(_, unit)| unit).ok_or(errors::SYNTAX.into())
     }
 }
 

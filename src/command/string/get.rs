@@ -127,7 +127,8 @@ fn getex(ctx: &mut Ctx) -> Outcome {
         Some(at) => {
             db.set_deadline(key, Some(at));
         }
-        None if options.ttl == Ttl::Persist => {
+        // Without a deadline nothing changes, which watchers must not hear of.
+        None if options.ttl == Ttl::Persist && db.deadline(key).flatten().is_some() => {
             db.set_deadline(key, None);
         }
         None => {}

@@ -18,7 +18,6 @@ use crate::types::ValueRef;
 
 /// Most keys that MSETEX can announce.
 const NUMKEYS_MAX: i64 = i32::MAX as i64;
-const NUMKEYS_INVALID: &str = "ERR invalid numkeys value or out of range";
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -269,7 +268,7 @@ fn msetex(ctx: &mut Ctx) -> Outcome {
     let count = num::parse_i64(ctx.arg(1))
         .filter(|count| (1..=NUMKEYS_MAX).contains(count))
         .and_then(|count| usize::try_from(count).ok())
-        .ok_or(NUMKEYS_INVALID)?;
+        .ok_or(errors::NUMKEYS)?;
     let end = 2 + 2 * count;
     let pairs = pairs(ctx.args, 2, end).ok_or(errors::SYNTAX)?;
     let options = Options::parse(&ctx.args, end, Caller::MSetEx)?;
