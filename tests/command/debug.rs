@@ -95,7 +95,10 @@ fn unknown_and_unsupported_subcommands_are_refused() {
         client.check("DEBUG NOSUCH", err(unknown));
         let short = "unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.";
         client.check("DEBUG SLEEP", err(short));
-        client.check("DEBUG RELOAD", err("ERR DEBUG RELOAD needs snapshots, which are not supported"));
+        client.check(
+            "DEBUG RELOAD",
+            err("ERR DEBUG RELOAD needs snapshots, which are not supported"),
+        );
         client.check("DEBUG OBJECT nokey", err("no such key"));
         client.check("SET k v", ok());
         client.check("DEBUG LISTPACK k", err("ERR Not a listpack encoded object."));
@@ -110,7 +113,7 @@ fn unknown_and_unsupported_subcommands_are_refused() {
 
 #[test]
 fn debug_needs_to_be_allowed() {
-    each_backend(|server| {
+    each_backend_with(&["--enable-debug-command", "no"], |server| {
         let reply = server.client().run("DEBUG SLEEP 0").text();
         assert!(reply.starts_with("ERR DEBUG command not allowed."), "{reply}");
     });
