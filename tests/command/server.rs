@@ -214,6 +214,23 @@ fn slowlog_keeps_the_newest_commands() {
 }
 
 #[test]
+fn slowlog_hides_passwords_and_nothing_else() {
+    each_backend_with(&["--slowlog-log-slower-than", "0"], |server| {
+        let mut client = server.client();
+        client.run("AUTH default secret");
+        client.run("HELLO 2 AUTH default secret SETNAME me");
+        client.check("CONFIG SET masterauth secret slowlog-max-len 100", ok());
+        let entries = client.run("SLOWLOG GET 3");
+        let args: Vec<_> = entries.items().iter().map(|entry| entry.items()[3].clone()).collect();
+        let hidden = "(redacted)";
+        let config = ["CONFIG", "SET", "masterauth", hidden, "slowlog-max-len", "100"];
+        assert_eq!(args[0], bulks(config));
+        assert_eq!(args[1], bulks(["HELLO", "2", "AUTH", hidden, hidden, "SETNAME", "me"]));
+        assert_eq!(args[2], bulks(["AUTH", hidden, hidden]));
+    });
+}
+
+#[test]
 fn monitor_sees_what_others_do() {
     each_backend(|server| {
         let mut monitor = server.client();
