@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn many_and_long_arguments_are_cut() {
         let mut log = SlowLog::default();
-        push(&mut log, &[&[b'x'; 128]; 32], 9);
-        push(&mut log, &[&[b'x'; 129]; 33], 9);
+        push(&mut log, &[&[b'x'; 128][..]; 32], 9);
+        push(&mut log, &[&[b'x'; 129][..]; 33], 9);
         let entries: Vec<_> = log.entries().map(|entry| &entry.args).collect();
         assert!(entries[1].iter().all(|arg| arg.len() == 128) && entries[1].len() == 32);
         assert!(entries[0][30].ends_with(b"x... (1 more bytes)"));
