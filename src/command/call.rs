@@ -2,10 +2,12 @@
 //! MONITOR about it. EXEC runs its queue through here as well.
 
 use super::spec::Flags;
-use super::{Ctx, State};
+use super::table::Row;
+use super::{Args, Ctx, State};
 use crate::base::clock::stamp;
 use crate::base::text::repr;
 use crate::config::is_secret;
+use crate::observe::Slow;
 use crate::resp::errors::Reject;
 use crate::session::{ClientFlags, CommandId};
 
@@ -32,11 +34,11 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     if nanos > LONG_NANOS {
         ctx.state.tick();
     }
-    log_if_slow(ctx, command.flags, nanos / 1000);
+    log_if_slow(ctx, id, nanos / 1000);
     if !ctx.state.monitors.is_empty()
         && !command.flags.intersects(Flags::SKIP_MONITOR.or(Flags::ADMIN))
     {
-        feed_monitors(ctx);
+        feed_monitors(ctx, id);
     }
 }
 
@@ -54,37 +56,50 @@ fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool) {
     stats.failed += u64::from(failed);
 }
 
-fn log_if_slow(ctx: &mut Ctx<'_>, flags: Flags, duration_us: u64) {
+fn log_if_slow(ctx: &mut Ctx<'_>, id: CommandId, duration_us: u64) {
     let threshold = ctx.state.config.slowlog_log_slower_than;
+    if threshold < 0 || duration_us < threshold as u64 {
+        return;
+    }
+    let row = ctx.state.table.row(id);
     // EXEC is not logged: its commands are.
-    if threshold < 0 || duration_us < threshold as u64 || flags.intersects(Flags::SKIP_SLOWLOG) {
+    if row.command.flags.intersects(Flags::SKIP_SLOWLOG) {
         return;
     }
     let (time_s, max) = (ctx.state.clock.unix_ms() / 1000, ctx.state.config.slowlog_max_len);
-    let redact = holds_secret(ctx);
     let Some(client) = ctx.state.clients.get(ctx.id) else { return };
-    let name = client.name.as_deref().unwrap_or_default();
-    ctx.state.slowlog.push(
+    let slow = Slow {
         time_s,
         duration_us,
-        &ctx.args,
-        redact,
-        &client.addr,
-        name,
-        max as usize,
-    );
+        addr: &client.addr,
+        name: client.name.as_deref().unwrap_or_default(),
+    };
+    let mut args = shown(row, ctx.args);
+    ctx.state.slowlog.push(slow, &mut args, max as usize);
 }
 
-/// Whether the arguments include a password.
-fn holds_secret(ctx: &Ctx<'_>) -> bool {
-    let args = ctx.args;
-    args.is(0, "auth")
-        || (args.is(0, "hello") && args.from(1).any(|arg| arg.eq_ignore_ascii_case(b"auth")))
-        || (args.is(0, "config") && args.from(2).step_by(2).any(is_secret))
+/// The arguments as others may see them: without passwords.
+fn shown<'a>(row: &Row, args: Args<'a>) -> impl ExactSizeIterator<Item = &'a [u8]> {
+    let name = row.full_name();
+    let show = move |(index, arg): (usize, &'a [u8])| match is_password(name, &args, index) {
+        true => &b"(redacted)"[..],
+        false => arg,
+    };
+    args.from(0).enumerate().map(show)
+}
+
+/// Whether argument `index` of a call is a password, or the user it belongs to.
+fn is_password(name: &str, args: &Args<'_>, index: usize) -> bool {
+    match name {
+        "auth" => index > 0,
+        "hello" => (1..=2).any(|back| index >= 2 + back && args.is(index - back, "auth")),
+        "config|set" => index >= 3 && index % 2 == 1 && is_secret(args.at(index - 1)),
+        _ => false,
+    }
 }
 
 /// One line for every client in MONITOR mode: time, database, address, quoted arguments.
-fn feed_monitors(ctx: &mut Ctx<'_>) {
+fn feed_monitors(ctx: &mut Ctx<'_>, id: CommandId) {
     let Some(client) = ctx.state.clients.get(ctx.id) else { return };
     let unix_us = ctx.state.clock.unix_us();
     let mut line = format!("+{}.{:06} [{} ", unix_us / 1_000_000, unix_us % 1_000_000, ctx.db);
@@ -92,10 +107,9 @@ fn feed_monitors(ctx: &mut Ctx<'_>) {
     line.push_str(if unix { "unix:" } else { "" });
     line.push_str(if unix { client.laddr.trim_end_matches(":0") } else { &client.addr });
     line.push(']');
-    let redact = holds_secret(ctx);
-    for (index, arg) in ctx.args.from(0).enumerate() {
+    for arg in shown(ctx.state.table.row(id), ctx.args) {
         line.push(' ');
-        line.push_str(&if redact && index > 0 { "\"(redacted)\"".into() } else { repr(arg) });
+        line.push_str(&repr(arg));
     }
     line.push_str("\r\n");
     for monitor in ctx.state.monitors.clone() {

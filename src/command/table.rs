@@ -19,6 +19,13 @@ pub struct Row {
     pub children: Vec<CommandId>,
 }
 
+impl Row {
+    /// The name that statistics use, whatever `rename-command` did: `get`, `config|set`.
+    pub fn full_name(&self) -> &str {
+        if self.parent.is_some() { &self.name } else { self.command.name }
+    }
+}
+
 /// All rows and the index over their names.
 pub struct Table {
     rows: Vec<Row>,

@@ -5,5 +5,5 @@
 pub mod slowlog;
 pub mod stats;
 
-pub use slowlog::{SlowEntry, SlowLog};
+pub use slowlog::{Slow, SlowEntry, SlowLog};
 pub use stats::{CommandStats, Facts, Stats};

@@ -13,7 +13,7 @@ pub fn protocol(ctx: &mut Ctx) -> Outcome {
     match name.as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.integer(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double_text("3.141"),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {
@@ -55,14 +55,14 @@ fn attribute(reply: &mut Reply) {
     reply.bulk(b"Some real reply following the attribute");
 }
 
-/// A push is no reply: one follows.
+/// A push is no reply: it goes out behind the reply of the command that caused it.
 fn push(reply: &mut Reply) -> Outcome {
     if reply.protocol == Protocol::Resp2 {
         return Err(errors::DEBUG_PROTOCOL_RESP2.into());
     }
+    reply.bulk(b"Some real reply following the push reply");
     reply.push(2);
     reply.bulk(b"server-cpu-usage");
     reply.integer(42);
-    reply.bulk(b"Some real reply following the push reply");
     Ok(())
 }

@@ -6,9 +6,7 @@
 use super::text::{Text, human, ratio, safe};
 use crate::base::clock;
 use crate::base::sys::{self, Usage, Who};
-use crate::command::spec::Command;
 use crate::command::state::State;
-use crate::command::table::Row;
 use crate::config::REDIS_VERSION;
 use crate::config::usage::{BUILD_ID, SIDERING_VERSION};
 use crate::keyspace::MemoryFigures;
@@ -260,7 +258,7 @@ pub fn commandstats(text: &mut Text, state: &mut State) {
         }
         let us = stats.nanos / 1000;
         text.field(
-            &format!("cmdstat_{}", full_name(row)),
+            &format!("cmdstat_{}", row.full_name()),
             format_args!(
                 "calls={},usec={us},usec_per_call={:.2},rejected_calls={},failed_calls={}",
                 stats.calls,
@@ -270,12 +268,6 @@ pub fn commandstats(text: &mut Text, state: &mut State) {
             ),
         );
     }
-}
-
-/// The name of a row whatever `rename-command` did to it.
-fn full_name(row: &Row) -> String {
-    let Command { name, .. } = row.command;
-    if row.parent.is_some() { row.name.clone() } else { (*name).to_string() }
 }
 
 /// `# Errorstats`: how often each error code was sent.
