@@ -82,6 +82,14 @@ pub fn set_file(path: Option<&Path>) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes text as it is, without the head of a line, at level notice.
+pub fn write_raw(text: &str) {
+    if log::max_level() >= LevelFilter::Info {
+        // The log has nowhere to report its own failure.
+        let _ = Output.write_all(text.as_bytes()).and_then(|()| Output.flush());
+    }
+}
+
 /// One line, ready to print: `PID:ROLE 23 Nov 2026 20:20:05.990 * text`.
 pub fn format_line(level: Level, text: fmt::Arguments<'_>) -> String {
     let now_ms = clock::unix_us_now() / 1000;

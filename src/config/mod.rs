@@ -103,6 +103,8 @@ config! {
     logfile: String,
     /// Number of databases, at least 1.
     databases: u32,
+    /// Greet with a logo even without a terminal.
+    always_show_logo: bool,
     /// Opt out of transparent huge pages.
     disable_thp: bool,
     /// Shown in INFO; there is no tick.

@@ -407,7 +407,10 @@ pub static TABLE: &[Param] = &[
         .field(field!(databases))
         .immutable()
         .doc("Number of databases."),
-    flag("always-show-logo", "no").immutable().never("there is no logo").doc("Logo at start."),
+    flag("always-show-logo", "no")
+        .field(field!(always_show_logo))
+        .immutable()
+        .doc("Logo at start even without a terminal."),
     flag("set-proc-title", "yes").immutable().never(NO_TITLE).doc("Set the process title."),
     checked("proc-title-template", "{title} {listen-addr} {server-mode}", title_template)
         .never(NO_TITLE)

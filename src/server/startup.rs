@@ -7,11 +7,13 @@ use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
 use crate::command::{Pause, State, Table};
+use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::Clients;
+use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
@@ -73,7 +75,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     }
     write_pid_file(&config);
     lines::set_role(lines::Role::Master);
-    log::info!("Running mode=standalone, port={}.", config.port);
+    introduce(&config);
     let config_file = file.map(|file| file.display().to_string()).unwrap_or_default();
     let state = state(config, table, &driver, config_file);
     log::info!("Server initialized");
@@ -148,6 +150,21 @@ fn write_pid_file(config: &Config) {
     } else if config.runs_in_background() {
         sys::write_pid_file(Path::new(sys::DEFAULT_PID_FILE));
     }
+}
+
+/// A greeting at a terminal, else a line. Scripts wait for the process id in the one or the other.
+fn introduce(config: &Config) {
+    let terminal = config.logfile.is_empty() && std::io::stdout().is_terminal();
+    if !terminal && !config.always_show_logo {
+        return log::info!("Running mode=standalone, port={}.", config.port);
+    }
+    lines::write_raw(&format!(
+        "\n     .-~~*~~-.\n   .'    *    '.     Sidering {SIDERING_VERSION}, compatible with Redis {REDIS_VERSION}\n  \
+         *      o      *    Running in standalone mode\n   '.    *    .'     Port: {}\n     \
+         '-~~*~~-'       PID: {}\n\n",
+        config.port,
+        std::process::id()
+    ));
 }
 
 fn announce(listeners: &[(io::ListenerId, listen::Endpoint)]) {
