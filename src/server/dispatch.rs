@@ -77,7 +77,7 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     if paused(ctx, row) {
         return Ok(Pass::Postpone);
     }
-    if flags.has(ClientFlags::MULTI) && !runs_in_multi(row.name) {
+    if flags.has(ClientFlags::MULTI) && !runs_in_multi(&ctx.state.table.row(id).name) {
         return Ok(Pass::Queue(id));
     }
     Ok(Pass::Call(id))
@@ -187,7 +187,7 @@ fn reject_call(ctx: &mut Ctx<'_>, command: Option<CommandId>, reject: &Reject) {
     }
     let multi = ctx.client().has(ClientFlags::MULTI);
     let exec = command.is_some_and(|id| ctx.state.table.command(id).name == "exec");
-    if exec && multi {
+    if exec {
         transaction::discard(ctx.state, ctx.id);
         return refuse(ctx, &errors::exec_abort(reject.text()));
     }

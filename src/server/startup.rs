@@ -73,7 +73,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     if listeners.is_empty() {
         return Err(fatal("Configured to not listen anywhere, exiting.".into()));
     }
-    write_pid_file(&config);
+    write_pid_file(&mut config);
     lines::set_role(lines::Role::Master);
     introduce(&config);
     let config_file = file.map(|file| file.display().to_string()).unwrap_or_default();
@@ -144,11 +144,12 @@ fn open_driver(config: &Config) -> Result<Driver, Exit> {
         .map_err(|error| fatal(format!("Can't open the I/O backend: {error}")))
 }
 
-fn write_pid_file(config: &Config) {
+fn write_pid_file(config: &mut Config) {
+    if config.pidfile.is_empty() && config.runs_in_background() {
+        config.pidfile = sys::DEFAULT_PID_FILE.into();
+    }
     if !config.pidfile.is_empty() {
         sys::write_pid_file(Path::new(&config.pidfile));
-    } else if config.runs_in_background() {
-        sys::write_pid_file(Path::new(sys::DEFAULT_PID_FILE));
     }
 }
 

@@ -106,10 +106,14 @@ impl Server {
     }
 
     /// Waits until the server accepts; false if it ended instead.
+    ///
+    /// Its own log says so first: another process may answer at the port that it failed to bind.
     fn accepts(&mut self) -> bool {
         let deadline = Instant::now() + START_WAIT;
         while self.child.try_wait().expect("a child").is_none() {
-            if let Ok(mut probe) = Client::connect(self.address()) {
+            if self.log().contains("Ready to accept connections")
+                && let Ok(mut probe) = Client::connect(self.address())
+            {
                 // The answer to QUIT, not the end of the test, takes the probe off the books.
                 let _ = probe.try_send(b"QUIT\r\n");
                 probe.recv_to_end();

@@ -52,8 +52,8 @@ impl<'a> Filter<'a> {
 
     /// Whether `client` is meant when `me` asks at Unix time `now_s`.
     pub fn matches(&self, client: &Client, me: ClientId, now_s: i64) -> bool {
-        !client.has(ClientFlags::CLOSING)
-            && !(self.skip_me && client.key == me)
+        let passed_over = client.has(ClientFlags::CLOSING) || (self.skip_me && client.key == me);
+        !passed_over
             && self.id.is_none_or(|id| i64::try_from(client.id) == Ok(id))
             && self.kind.is_none_or(|kind| ClientType::of(client) == kind)
             && self.addr.is_none_or(|addr| client.addr.as_bytes() == addr)

@@ -52,11 +52,11 @@ pub fn line(client: &Client, state: &State) -> String {
     };
     let command = client.last_command.map_or("NULL", |id| &state.table.row(id).name);
     let mut line = String::with_capacity(400);
-    write!(
+    writeln!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \
          qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={command} \
-         user=default redir=-1 resp={} lib-name={} lib-ver={}\n",
+         user=default redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
         client.addr,
         client.laddr,
