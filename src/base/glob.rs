@@ -13,6 +13,9 @@ const STEPS_MIN: usize = 1 << 16;
 /// Further steps per byte of pattern and text, which bounds the backtracking of hostile patterns.
 const STEPS_PER_BYTE: usize = 64;
 
+/// Stars before the end of a pattern beyond which Redis gives up: a limit of its recursion.
+const STARS_MAX: usize = 1000;
+
 /// Whether `text` as a whole matches `pattern`. With `nocase`, ASCII letters match either case.
 ///
 /// A pattern so ambiguous that it exceeds the step budget counts as not matching.
@@ -21,7 +24,7 @@ pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
         return pattern.is_empty();
     }
     let mut steps = STEPS_MIN + STEPS_PER_BYTE * (pattern.len() + text.len());
-    let (mut p, mut t) = (0, 0);
+    let (mut p, mut t, mut stars) = (0, 0, 0);
     // Where a mismatch resumes: the pattern after the last star, the text that star tried last.
     let mut star: Option<(usize, usize)> = None;
     while t < text.len() {
@@ -31,6 +34,10 @@ pub fn glob_match(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
                 return true;
             }
             star = Some((p, t));
+            stars += 1;
+            if stars > STARS_MAX {
+                return false;
+            }
         }
         match match_one(pattern, p, text[t], nocase) {
             Some(next) => (p, t) = (next, t + 1),
@@ -105,6 +112,13 @@ fn same(a: u8, b: u8, nocase: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_stars_than_redis_follows_match_nothing() {
+        let text = [b'a'; 5000];
+        assert!(glob_match(&b"*?".repeat(1000), &text, false));
+        assert!(!glob_match(&b"*?".repeat(1001), &text, false));
+    }
 
     #[test]
     fn answers_like_the_reference() {

@@ -164,6 +164,23 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_counts_the_rows() {
+        let readme = include_str!("../../README.md");
+        let table = Table::new();
+        let count = |group: &str, nested: bool| {
+            let group_of =
+                |row: &Row| row.parent.map_or(row, |parent| table.row(parent)).command.group;
+            let counted =
+                |row: &&Row| row.parent.is_some() == nested && group_of(row).name() == group;
+            table.iter().map(|(_, row)| row).filter(counted).count()
+        };
+        for group in ["string", "bitmap", "generic", "transactions", "connection", "server"] {
+            let line = format!("| {group} | {} | {} |", count(group, false), count(group, true));
+            assert!(readme.contains(&line), "README lacks {line}");
+        }
+    }
+
+    #[test]
     fn a_renamed_command_answers_to_its_new_name_only() {
         let mut table = Table::new();
         table.rename(b"FLUSHALL", b"wipe").unwrap();

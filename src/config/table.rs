@@ -343,6 +343,7 @@ pub static TABLE: &[Param] = &[
         Kind::OutputLimits,
     )
     .field(field!(client_output_buffer_limits))
+    .later("limits on output")
     .doc("Reply bytes kept per class of client: class, hard, soft, seconds."),
     int("io-threads", "1", 1, 128)
         .immutable()
@@ -445,9 +446,11 @@ pub static TABLE: &[Param] = &[
     flag("dynamic-hz", "yes").never(NO_TICK).doc("More background runs with more clients."),
     Param::new("shutdown-on-sigint", "default", Kind::Flags(shutdown::NAMES))
         .field(field!(shutdown_on_sigint))
+        .later(PERSISTENCE)
         .doc("How to leave on SIGINT: default, save, nosave, now, force."),
     Param::new("shutdown-on-sigterm", "default", Kind::Flags(shutdown::NAMES))
         .field(field!(shutdown_on_sigterm))
+        .later(PERSISTENCE)
         .doc("How to leave on SIGTERM: default, save, nosave, now, force."),
     int("shutdown-timeout", "10", 0, INT_MAX)
         .field(field!(shutdown_timeout))
@@ -514,9 +517,11 @@ pub static TABLE: &[Param] = &[
         .doc("Free evicted values in the background."),
     flag("lazyfree-lazy-expire", "no")
         .field(field!(lazyfree_lazy_expire))
+        .later("freeing in the background")
         .doc("Free expired values in the background."),
     flag("lazyfree-lazy-server-del", "no")
         .field(field!(lazyfree_lazy_server_del))
+        .later("freeing in the background")
         .doc("Free overwritten values in the background."),
     flag("lazyfree-lazy-user-del", "no")
         .field(field!(lazyfree_lazy_user_del))

@@ -74,6 +74,11 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
         return Err(errors::NOT_IN_TRANSACTION.into());
     }
+    if flags.has(ClientFlags::MONITOR)
+        && row.flags.intersects(Flags::READONLY.or(Flags::WRITE).or(Flags::MAY_REPLICATE))
+    {
+        return Err(errors::REPLICA_KEYSPACE.into());
+    }
     if paused(ctx, row) {
         return Ok(Pass::Postpone);
     }
