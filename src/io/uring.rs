@@ -35,8 +35,11 @@ use {
     },
 };
 
-/// Receive flags of the entry's `ioprio` field.
-const RECV_POLL_FIRST: u16 = 1;
+/// Receive flag of the entry's `ioprio` field.
+///
+/// Not with POLL_FIRST, which would save the failing attempt on an empty socket: where bytes and a
+/// reset were both there before the poll, it reports the bytes and then waits for an edge that has
+/// passed, so the end of the connection was never seen.
 const RECV_MULTISHOT: u16 = 2;
 
 /// Extra passes for deferred items in one turn; beyond it the next turn takes over.
@@ -357,8 +360,7 @@ impl Uring {
         let Some(connection) = self.table.get_mut(conn) else { return };
         match connection.due() {
             Due::Nothing => {}
-            // Mostly there is nothing to read yet: waiting first saves a failing attempt.
-            Due::ArmReceive => self.arm_receive(conn, RECV_MULTISHOT | RECV_POLL_FIRST),
+            Due::ArmReceive => self.arm_receive(conn, RECV_MULTISHOT),
             Due::CancelReceive => {
                 connection.cancels += 1;
                 connection.cancel_receive_sent = true;
@@ -627,11 +629,10 @@ fn passing_accept_error(error: IoError) -> bool {
 
 /// A multishot receive into the buffer group.
 pub(super) fn receive_entry(fd: RawFd, group: u16) -> squeue::Entry {
-    receive_entry_with(fd, group, RECV_MULTISHOT | RECV_POLL_FIRST)
+    receive_entry_with(fd, group, RECV_MULTISHOT)
 }
 
 fn receive_entry_with(fd: RawFd, group: u16, flags: u16) -> squeue::Entry {
-    // `opcode::RecvMulti` has no way to set POLL_FIRST.
     opcode::Recv::new(Fd(fd), std::ptr::null_mut(), 0)
         .buf_group(group)
         .ioprio(flags)
