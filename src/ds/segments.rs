@@ -136,14 +136,13 @@ impl<T: Copy + Default> Segments<T> {
         Some(slot)
     }
 
-    /// Hints that `hash` will be looked up: loads the segment's control bytes and slots.
+    /// Hints that `hash` will be looked up: loads the group of buckets where the search begins.
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         let Some(segment) = self.segment(hash) else { return };
-        let (tags, slots) = segment.table.addresses(hash);
-        prefetch(tags);
-        prefetch(slots);
-        prefetch(slots.wrapping_add(8 * size_of::<T>()));
+        let (first, last) = segment.table.addresses(hash);
+        prefetch(first);
+        prefetch(last);
     }
 
     /// Calls `each` for the slots that `hash` may stand for, judged by tags alone.
