@@ -360,7 +360,7 @@ impl Uring {
         let Some(connection) = self.table.get_mut(conn) else { return };
         match connection.due() {
             Due::Nothing => {}
-            Due::ArmReceive => self.arm_receive(conn, RECV_MULTISHOT),
+            Due::ArmReceive => self.arm_receive(conn),
             Due::CancelReceive => {
                 connection.cancels += 1;
                 connection.cancel_receive_sent = true;
@@ -462,16 +462,12 @@ impl Uring {
     }
 
     /// U12: a receive without a free buffer fails at once, so the starved wait until some came back.
-    /// Their first attempt does not poll first: they have waited and go before the flood.
     fn feed_starved(&mut self) {
         let fed = self.starved.len().min(usize::from(self.buffers.available()));
         for conn in self.starved.drain(..fed).collect::<Vec<_>>() {
             let Some(connection) = self.table.get_mut(conn) else { continue };
             connection.receiving = Receiving::Off;
-            match connection.due() {
-                Due::ArmReceive => self.arm_receive(conn, RECV_MULTISHOT),
-                _ => self.settle(conn),
-            }
+            self.settle(conn);
         }
     }
 }
@@ -551,11 +547,11 @@ impl Uring {
         self.push(opcode::AsyncCancel2::new(target).build(), kind, conn);
     }
 
-    fn arm_receive(&mut self, conn: ConnId, flags: u16) {
+    fn arm_receive(&mut self, conn: ConnId) {
         let connection = self.table.get_mut(conn).expect("armed while open");
         connection.receiving = Receiving::Armed;
         let fd = connection.raw_fd();
-        self.push(receive_entry_with(fd, GROUP, flags), Kind::Receive, conn);
+        self.push(receive_entry(fd, GROUP), Kind::Receive, conn);
     }
 
     fn push_send(&mut self, conn: ConnId) {
@@ -629,13 +625,9 @@ fn passing_accept_error(error: IoError) -> bool {
 
 /// A multishot receive into the buffer group.
 pub(super) fn receive_entry(fd: RawFd, group: u16) -> squeue::Entry {
-    receive_entry_with(fd, group, RECV_MULTISHOT)
-}
-
-fn receive_entry_with(fd: RawFd, group: u16, flags: u16) -> squeue::Entry {
     opcode::Recv::new(Fd(fd), std::ptr::null_mut(), 0)
         .buf_group(group)
-        .ioprio(flags)
+        .ioprio(RECV_MULTISHOT)
         .build()
         .flags(squeue::Flags::BUFFER_SELECT)
 }
