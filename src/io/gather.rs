@@ -52,9 +52,13 @@ impl Gathering {
     }
 
     /// How many completions from clients the next wait should ask for; 1 means do not gather.
+    ///
+    /// Half of the active ones: while the server serves one half, the clients work on the replies of
+    /// the other. A wait for all of them leaves the server idle (measured with 50 clients: a sixth of
+    /// the time, and a sixth of the requests).
     pub(super) fn want(&self) -> u32 {
         let active = self.active_now.max(self.active_before);
-        if active >= ACTIVE_MIN { active.min(WANT_MAX) } else { 1 }
+        if active >= ACTIVE_MIN { (active / 2).min(WANT_MAX) } else { 1 }
     }
 
     /// Whether `ready` sources are so few, compared with the last turn, that a nap and a second
@@ -89,10 +93,10 @@ mod tests {
     }
 
     #[test]
-    fn waits_for_as_many_as_are_active_up_to_the_cap() {
+    fn waits_for_half_of_the_active_up_to_the_cap() {
         let mut gathering = Gathering::default();
         active(&mut gathering, 50);
-        assert_eq!(gathering.want(), 50);
+        assert_eq!(gathering.want(), 25);
         active(&mut gathering, 500);
         assert_eq!(gathering.want(), 64);
     }
@@ -113,7 +117,7 @@ mod tests {
         gathering.turn(10_000);
         active(&mut gathering, 40);
         gathering.turn(11_000);
-        assert_eq!(gathering.want(), 40);
+        assert_eq!(gathering.want(), 20);
         gathering.turn(12_000);
         assert_eq!(gathering.want(), 1);
         active(&mut gathering, 40);
