@@ -36,8 +36,6 @@ use {
     },
 };
 
-/// Ready descriptors taken per turn.
-const EVENTS_MAX: usize = 256;
 /// Buffers one connection may fill per turn, so that a flood leaves room for the others (U12).
 const RECEIVES_PER_TURN_MAX: u32 = 8;
 /// Connections one listener may accept per turn.
@@ -58,6 +56,8 @@ struct Listener {
 /// The driver over epoll.
 pub(super) struct Epoll {
     epoll: OwnedFd,
+    /// Ready descriptors of this turn, no more than there are buffers: the kernel reports the others
+    /// first next time, while one that was taken and starved would have to be registered anew.
     events: Vec<Event>,
     buffers: Pages,
     /// Buffers not lent, last in first out: few pages are touched under light load.
@@ -78,7 +78,7 @@ impl Epoll {
             Pages::map(usize::from(settings.buffer_count), settings.buffer_bytes as usize)?;
         Ok(Self {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
-            events: Vec::with_capacity(EVENTS_MAX),
+            events: Vec::with_capacity(usize::from(settings.buffer_count)),
             buffers,
             free: (0..settings.buffer_count).rev().collect(),
             table: Table::new(),
