@@ -6,6 +6,7 @@
 mod command;
 mod differential;
 mod fuzz;
+mod process;
 mod protocol;
 mod support;
 mod tidy;

@@ -1,7 +1,10 @@
 //! One module per group of commands.
 
 mod bitmap;
+mod connection;
 mod debug;
+mod generic;
 mod introspect;
 mod server;
 mod string;
+mod transaction;

@@ -203,11 +203,9 @@ impl Server {
         self.child.wait().expect("a child");
     }
 
-    /// Sends SIGTERM and waits for the end.
-    pub fn terminate(&mut self) -> ExitStatus {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).expect("a child");
-        self.wait()
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a child");
     }
 
     /// Waits for the process to end by itself.

@@ -73,8 +73,9 @@ pub fn clients(text: &mut Text, state: &mut State) {
     text.field("maxclients", state.config.maxclients);
     text.field("client_recent_max_input_buffer", input);
     text.field("client_recent_max_output_buffer", output);
+    // Until there are blocking commands, only CLIENT PAUSE blocks.
+    text.field("blocked_clients", state.postponed.len());
     text.fields(&[
-        ("blocked_clients", 0),
         ("tracking_clients", 0),
         ("clients_in_timeout_table", 0),
         ("total_blocking_keys", 0),

@@ -1,0 +1,41 @@
+//! Ending: signals, and what the log says of them.
+
+use rustix::process::Signal;
+
+use crate::support::*;
+
+#[test]
+fn signals_end_the_server_in_the_words_that_scripts_look_for() {
+    for (signal, name) in [(Signal::TERM, "SIGTERM"), (Signal::INT, "SIGINT")] {
+        for backend in backends() {
+            let mut server = Server::start(backend, &[]);
+            server.signal(signal);
+            assert!(server.wait().success(), "{}", server.log());
+            let log = server.log();
+            let received = format!("Received {name} scheduling shutdown...");
+            for line in [&received, "User requested shutdown...", "bye bye..."] {
+                assert!(log.contains(line), "{line} in {log}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hangup_ends_nothing() {
+    each_backend(|server| {
+        server.signal(Signal::HUP);
+        server.client().check("PING", simple("PONG"));
+    });
+}
+
+#[test]
+fn clients_see_the_end_of_a_server_that_is_told_to_stop() {
+    for backend in backends() {
+        let mut server = Server::start(backend, &[]);
+        let mut clients: Vec<_> = (0..20).map(|_| server.client()).collect();
+        clients.iter_mut().for_each(|client| client.check("PING", simple("PONG")));
+        server.signal(Signal::TERM);
+        assert!(clients.iter_mut().all(|client| client.recv_to_end().is_empty()));
+        assert!(server.wait().success());
+    }
+}
