@@ -3,6 +3,7 @@
 pub mod alloc;
 pub mod clock;
 pub mod glob;
+pub mod hash;
 pub mod log;
 pub mod num;
 pub mod rng;

@@ -3,6 +3,7 @@
 //! Invariant: no expiry, no replies, no types of values; only bytes, hashes and times.
 
 pub mod arena;
+pub mod dict;
 pub mod intset;
 pub mod pool;
 pub mod prefetch;

@@ -9,6 +9,7 @@ const CHUNK: usize = 256;
 const NONE: u16 = u16::MAX;
 
 /// Values of one kind, each behind a number that stays until it is removed.
+#[derive(Clone)]
 pub struct Pool<T> {
     chunks: Vec<Chunk<T>>,
     /// Chunks with room; a chunk is listed at most once.
@@ -16,12 +17,14 @@ pub struct Pool<T> {
     len: usize,
 }
 
+#[derive(Clone)]
 struct Chunk<T> {
     slots: Vec<Slot<T>>,
     live: u16,
     free: u16,
 }
 
+#[derive(Clone)]
 enum Slot<T> {
     Free(u16),
     Full(T),
@@ -72,6 +75,18 @@ impl<T> Pool<T> {
             Slot::Full(value) => Some(value),
             Slot::Free(_) => None,
         }
+    }
+
+    /// All values with their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        let slots = (0..)
+            .step_by(CHUNK)
+            .zip(&self.chunks)
+            .flat_map(|(first, chunk)| (first..).zip(&chunk.slots));
+        slots.filter_map(|(id, slot)| match slot {
+            Slot::Full(value) => Some((id, value)),
+            Slot::Free(_) => None,
+        })
     }
 
     /// Keeps `value` and returns its number.

@@ -26,6 +26,9 @@ const MERGE_LEN_MAX: usize = SEGMENT_BUCKETS_MAX / 16 * 7;
 /// Beyond this many places per segment the directory would outgrow what it points to. Hashes of a
 /// keyed function never get there; the segments of any other become larger instead.
 const PLACES_PER_SEGMENT_MAX: usize = 64;
+/// Segments that a scan looks at for each slot it was asked for: bounds a walk over a table that
+/// was emptied.
+const SCAN_SEGMENTS_PER_COUNT: usize = 10;
 
 /// What a table must know of its slots.
 pub trait Hashing<T> {
@@ -36,6 +39,7 @@ pub trait Hashing<T> {
 }
 
 /// Slots by hash, in segments.
+#[derive(Clone)]
 pub struct Segments<T> {
     /// `2^depth` segment numbers by the leading bits of a position; empty before the first slot.
     directory: Vec<u32>,
@@ -46,6 +50,7 @@ pub struct Segments<T> {
     len: usize,
 }
 
+#[derive(Clone)]
 struct Segment<T> {
     table: Table<T>,
     depth: u32,
@@ -161,6 +166,53 @@ impl<T: Copy + Default> Segments<T> {
         let next = (prefix(position, depth) as u64 + 1) << (POSITION_BITS - depth);
         let slots = segment.into_iter().flat_map(|segment| segment.table.iter());
         (slots, (next < 1 << POSITION_BITS).then_some(next))
+    }
+
+    /// Visits slots from `cursor` on in the order of their positions: at least `count` unless the
+    /// end or a stretch of emptiness comes first, and slots of equal position together. Returns
+    /// the cursor to go on with; 0 begins and means the end.
+    ///
+    /// A cursor is a position: what lies before it was visited, what lies behind it was not.
+    /// Splits and merges do not move positions, so what is there throughout is visited exactly
+    /// once.
+    pub fn scan(
+        &self,
+        cursor: u64,
+        count: usize,
+        hashing: &impl Hashing<T>,
+        mut visit: impl FnMut(T),
+    ) -> u64 {
+        let mut left = count.max(1);
+        let mut from = cursor;
+        for _ in 0..left.saturating_mul(SCAN_SEGMENTS_PER_COUNT) {
+            if from >= 1 << POSITION_BITS {
+                return 0;
+            }
+            let (mut slots, next) = self.placed_from(from, hashing);
+            slots.sort_unstable_by_key(|&(position, _)| position);
+            let len = stop_after(&slots, left);
+            slots[..len].iter().for_each(|&(_, slot)| visit(slot));
+            if len < slots.len() {
+                return slots[len - 1].0 + 1;
+            }
+            let Some(next) = next else { return 0 };
+            left = left.saturating_sub(len);
+            if left == 0 {
+                return next;
+            }
+            from = next;
+        }
+        from
+    }
+
+    /// The slots of the segment at `from` whose position is at least that, and the position after
+    /// the segment.
+    fn placed_from(&self, from: u64, hashing: &impl Hashing<T>) -> (Vec<(u64, T)>, Option<u64>) {
+        let (slots, next) = self.segment_at(from);
+        let slots: Vec<T> = slots.copied().collect();
+        slots.iter().for_each(|slot| hashing.prefetch(slot));
+        let placed = slots.into_iter().map(|slot| (position(hashing.hash(&slot)), slot));
+        (placed.filter(|&(position, _)| position >= from).collect(), next)
     }
 
     /// Some slot, all equally likely; `below` yields a number under its argument. `None` when
@@ -306,6 +358,15 @@ impl<T: Copy + Default> Segments<T> {
             self.deepest = segments.filter(|segment| segment.depth == self.depth).count();
         }
     }
+}
+
+/// How many of `slots`, ordered by position, make up `count` without parting equal positions.
+fn stop_after<T>(slots: &[(u64, T)], count: usize) -> usize {
+    if slots.len() <= count {
+        return slots.len();
+    }
+    let last = slots[count - 1].0;
+    count + slots[count..].iter().take_while(|&&(position, _)| position == last).count()
 }
 
 impl<T: Copy + Default> Segment<T> {

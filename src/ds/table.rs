@@ -24,6 +24,7 @@ const DELETED: u8 = 1;
 const FULL: u8 = 0x80;
 
 /// Slots by hash.
+#[derive(Clone)]
 pub struct Table<T> {
     groups: Box<[Group<T>]>,
     len: u32,

@@ -6,11 +6,8 @@
 //! Invariant: knows nothing of entries.
 
 use std::cell::{Cell, RefCell};
-use std::hash::{BuildHasher, Hasher};
 
-use foldhash::SharedSeed;
-use foldhash::quality::SeedableRandomState;
-
+use crate::base::hash::Keyed;
 use crate::base::rng::Rng;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::lazyfree::Garbage;
@@ -63,14 +60,11 @@ pub struct Shared {
     pub expired_keys: Cell<u64>,
     pub garbage: RefCell<Garbage>,
     pub rng: RefCell<Rng>,
-    hasher: SeedableRandomState,
+    hasher: Keyed,
 }
 
 impl Shared {
     pub fn new(seed: u64) -> Shared {
-        // The hasher wants its seeds for the life of the program, which is what a keyspace is for;
-        // 48 bytes are left behind when one is dropped earlier.
-        let seeds: &'static SharedSeed = Box::leak(Box::new(SharedSeed::from_u64(seed)));
         Shared {
             now: Cell::new(0),
             touch: Cell::new(true),
@@ -80,16 +74,14 @@ impl Shared {
             expired_keys: Cell::new(0),
             garbage: RefCell::default(),
             rng: RefCell::new(Rng::seeded(seed)),
-            hasher: SeedableRandomState::with_seed(seed.rotate_left(32), seeds),
+            hasher: Keyed::seeded(seed),
         }
     }
 
     /// The keyed hash of `key`.
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(key);
-        hasher.finish()
+        self.hasher.hash(key)
     }
 
     /// Whether `deadline` has passed. A key is there in the millisecond of its deadline, as in

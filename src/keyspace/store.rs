@@ -150,6 +150,12 @@ impl Store {
         }
     }
 
+    /// Visits entries from `cursor` on, in the manner of [`Segments::scan`].
+    pub fn scan(&self, cursor: u64, count: usize, visit: impl FnMut(Ref)) -> u64 {
+        let Store { shared, table, arena, keys, .. } = self;
+        table.scan(cursor, count, &Keys { shared, arena, keys }, visit)
+    }
+
     fn outside(&self, id: u32) -> &Value {
         self.values.get(id).expect("a value outside is in its pool")
     }
