@@ -4,6 +4,7 @@
 
 use super::ctx::Ctx;
 use super::generic::db_index;
+use super::pubsub::forget;
 use super::spec::{Arg, Categories, Command, Flags, Group};
 use super::transaction::discard;
 use crate::config::REDIS_VERSION;
@@ -105,10 +106,19 @@ const ANYTIME_FAST: Flags = Flags::LOADING.or(Flags::STALE).or(Flags::FAST);
 
 /// PING [message]
 fn ping(ctx: &mut Ctx) -> Outcome {
-    match ctx.args.len() {
-        1 => ctx.reply.pong(),
-        2 => ctx.reply.bulk(ctx.args.at(1)),
-        _ => return Err(errors::wrong_arity("ping")),
+    if ctx.args.len() > 2 {
+        return Err(errors::wrong_arity("ping"));
+    }
+    if ctx.client().listens_in_resp2() {
+        // In the form of a message, which is all that such a client reads.
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        ctx.reply.bulk(ctx.args.get(1).unwrap_or_default());
+        return Ok(());
+    }
+    match ctx.args.get(1) {
+        None => ctx.reply.pong(),
+        Some(message) => ctx.reply.bulk(message),
     }
     Ok(())
 }
@@ -256,6 +266,7 @@ fn reply_hello(ctx: &mut Ctx, id: u64) {
 fn reset(ctx: &mut Ctx) -> Outcome {
     let id = ctx.id;
     discard(ctx.state, id);
+    forget(ctx.state, id);
     ctx.state.monitors.retain(|monitor| *monitor != id);
     let authenticated = ctx.state.config.requirepass.is_empty();
     let client = ctx.client();

@@ -4,7 +4,7 @@ use super::state::State;
 use crate::keyspace::Db;
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Args, Reply};
-use crate::session::{Client, ClientId};
+use crate::session::{Client, ClientId, ReplyMode};
 use crate::types::ValueRef;
 
 /// One call in execution.
@@ -36,6 +36,16 @@ impl<'a> Ctx<'a> {
     /// The client being served, which outlives its command.
     pub fn client(&mut self) -> &mut Client {
         self.state.clients.get_mut(self.id).expect("a client in execution is in the table")
+    }
+
+    /// Appends an out-of-band message that is part of the reply to this call, but that CLIENT REPLY
+    /// does not silence.
+    pub fn push(&mut self, write: impl FnOnce(&mut Reply<'_>)) {
+        if self.client().reply_mode == ReplyMode::On {
+            return write(&mut self.reply);
+        }
+        let (id, protocol) = (self.id, self.reply.protocol);
+        self.state.write_to(id, |out| write(&mut Reply { out, protocol }));
     }
 
     /// The string at `key` for reading, counted as a hit or a miss; WRONGTYPE for other types.

@@ -21,6 +21,8 @@ pub mod debug;
 pub mod generic;
 pub mod help;
 pub mod introspect;
+mod publish;
+pub mod pubsub;
 pub mod server;
 pub mod string;
 pub mod transaction;
@@ -44,6 +46,7 @@ const GROUPS: &[&[Command]] = &[
     bitmap::bitfield::COMMANDS,
     generic::COMMANDS,
     transaction::COMMANDS,
+    pubsub::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
     config::COMMANDS,

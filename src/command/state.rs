@@ -8,7 +8,8 @@ use crate::base::rng::Rng;
 use crate::config::Config;
 use crate::keyspace::{Keyspace, Policy};
 use crate::observe::{Facts, SlowLog, Stats};
-use crate::session::{ClientFlags, ClientId, Clients};
+use crate::resp::{Broadcast, Reply};
+use crate::session::{Client, ClientFlags, ClientId, Clients, PubSub};
 
 /// The server's state, less its descriptors.
 pub struct State {
@@ -21,6 +22,7 @@ pub struct State {
     pub keyspace: Keyspace,
     pub clients: Clients,
     pub next_client_id: u64,
+    pub pubsub: PubSub,
     pub stats: Stats,
     pub slowlog: SlowLog,
     pub facts: Facts,
@@ -72,6 +74,45 @@ impl Pause {
     }
 }
 
+/// The clients as recipients of messages that go to many.
+pub struct Outbox<'a> {
+    pub clients: &'a mut Clients,
+    pub writable: &'a mut Vec<ClientId>,
+}
+
+impl Outbox<'_> {
+    /// Sends a message to a client. One that is about to be closed gets nothing more.
+    pub fn push<W: Fn(&mut Reply<'_>)>(&mut self, id: ClientId, message: &mut Broadcast<W>) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if client.flags.intersects(ClientFlags::DEAF) {
+            return;
+        }
+        client.output.extend_from_slice(message.bytes(client.protocol));
+        list_writable(client, self.writable);
+    }
+
+    /// Sends a message to some clients; returns how many they are.
+    pub fn push_to_all<W: Fn(&mut Reply<'_>)>(
+        &mut self,
+        ids: impl Iterator<Item = ClientId>,
+        message: &mut Broadcast<W>,
+    ) -> usize {
+        let mut count = 0;
+        for id in ids {
+            self.push(id, message);
+            count += 1;
+        }
+        count
+    }
+}
+
+fn list_writable(client: &mut Client, writable: &mut Vec<ClientId>) {
+    if !client.has(ClientFlags::WRITABLE) {
+        client.flags.insert(ClientFlags::WRITABLE);
+        writable.push(client.key);
+    }
+}
+
 impl State {
     /// Appends output for a client other than the one being served.
     pub fn write_to(&mut self, id: ClientId, write: impl FnOnce(&mut Vec<u8>)) {
@@ -86,10 +127,7 @@ impl State {
     /// Lists a client among those that are looked at when the turn's output leaves.
     pub fn make_writable(&mut self, id: ClientId) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        if !client.has(ClientFlags::WRITABLE) {
-            client.flags.insert(ClientFlags::WRITABLE);
-            self.writable.push(id);
-        }
+        list_writable(client, &mut self.writable);
     }
 
     /// Reads the clocks; what follows happens at this time.

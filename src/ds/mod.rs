@@ -5,6 +5,7 @@
 pub mod arena;
 pub mod dict;
 pub mod intset;
+pub mod map;
 pub mod pool;
 pub mod prefetch;
 pub mod segments;

@@ -163,6 +163,11 @@ texts! {
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
 }
 
+// Of subscribers.
+texts! {
+    SSUBSCRIBE_IN_EXEC = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
+}
+
 // Of administration.
 texts! {
     INVALID_COMMAND = "ERR Invalid command specified";

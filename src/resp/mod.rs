@@ -7,12 +7,14 @@
 //! Invariant: knows neither sockets nor clients nor commands; state between calls is the caller's.
 
 mod args;
+mod broadcast;
 pub mod errors;
 mod limits;
 mod parse;
 mod reply;
 
 pub use args::{Args, OwnedArgs};
+pub use broadcast::Broadcast;
 pub use errors::{Outcome, Reject};
 pub use limits::{BULK_LEN_CEILING_BYTES, BULK_LEN_DEFAULT_BYTES, Limits};
 pub use parse::{Progress, ProtocolError, Span, Step, parse};

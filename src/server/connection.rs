@@ -279,6 +279,7 @@ impl Server {
         if let Some(transaction) = &client.transaction {
             crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);
         }
+        self.state.pubsub.forget(id);
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
     }

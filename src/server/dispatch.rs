@@ -2,6 +2,7 @@
 //! that of Redis's processCommand, because it decides which of two errors a client sees.
 
 use crate::command::call::{call, refuse};
+use crate::command::pubsub::allowed_to_subscribers;
 use crate::command::spec::{Command, Flags};
 use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
@@ -38,7 +39,7 @@ pub fn process(
         Ok(Pass::Postpone) => return Verdict::Postponed,
         Err(reject) => reject_call(&mut ctx, command, &reject),
     }
-    silence(&mut ctx, reply_at);
+    settle(&mut ctx, reply_at);
     Verdict::Served
 }
 
@@ -67,12 +68,15 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     gate_arity(ctx, id, row)?;
     gate_protected(ctx, row)?;
     let client = ctx.client();
-    let flags = client.flags;
+    let (flags, listens) = (client.flags, client.listens_in_resp2());
     if !flags.has(ClientFlags::AUTHENTICATED) && !row.flags.has(Flags::NO_AUTH) {
         return Err(errors::NO_AUTH.into());
     }
     if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
         return Err(errors::NOT_IN_TRANSACTION.into());
+    }
+    if listens && !allowed_to_subscribers(row) {
+        return Err(errors::only_pubsub(ctx.state.table.row(id).full_name()));
     }
     if flags.has(ClientFlags::MONITOR)
         && row.flags.intersects(Flags::READONLY.or(Flags::WRITE).or(Flags::MAY_REPLICATE))
@@ -202,14 +206,19 @@ fn reject_call(ctx: &mut Ctx<'_>, command: Option<CommandId>, reject: &Reject) {
     refuse(ctx, reject);
 }
 
-/// Drops the reply if CLIENT REPLY says so, and moves SKIP on by one command.
-fn silence(ctx: &mut Ctx<'_>, reply_at: usize) {
+/// Drops the reply if CLIENT REPLY says so, and moves SKIP on by one command. Messages that the
+/// command brought upon its own client follow the reply.
+fn settle(ctx: &mut Ctx<'_>, reply_at: usize) {
     let Some(client) = ctx.state.clients.get_mut(ctx.id) else { return };
+    if client.reply_mode != ReplyMode::On {
+        ctx.reply.out.truncate(reply_at);
+    }
     match client.reply_mode {
-        ReplyMode::On => return,
-        ReplyMode::Off => {}
+        ReplyMode::On | ReplyMode::Off => {}
         ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
         ReplyMode::Skip => client.reply_mode = ReplyMode::On,
     }
-    ctx.reply.out.truncate(reply_at);
+    if !client.output.is_empty() {
+        ctx.reply.out.append(&mut client.output);
+    }
 }

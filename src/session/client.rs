@@ -34,6 +34,9 @@ impl ClientFlags {
     /// EXEC is running this client's queue.
     pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
 
+    /// Listens to channels, patterns or shard channels.
+    pub const SUBSCRIBER: ClientFlags = ClientFlags(1 << 15);
+
     /// Connected from this machine.
     pub const LOCAL: ClientFlags = ClientFlags(1 << 14);
     /// Nothing more of this client is executed.
@@ -168,7 +171,12 @@ impl Client {
 
     /// Clients that may be silent for as long as they like.
     pub fn is_exempt_from_timeout(&self) -> bool {
-        self.has(ClientFlags::MONITOR)
+        self.flags.intersects(ClientFlags::MONITOR.or(ClientFlags::SUBSCRIBER))
+    }
+
+    /// Whether it listens and cannot tell a message from a reply, so that it may call little else.
+    pub fn listens_in_resp2(&self) -> bool {
+        self.has(ClientFlags::SUBSCRIBER) && self.protocol == Protocol::Resp2
     }
 
     /// The transaction record, created on first use.

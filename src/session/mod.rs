@@ -3,10 +3,12 @@
 //! Invariant: no descriptors, no keyspace; other clients are named by id.
 
 pub mod client;
+pub mod pubsub;
 pub mod table;
 pub mod transaction;
 
 pub use client::{Client, ClientFlags, ReplyMode};
+pub use pubsub::PubSub;
 pub use table::{ClientId, Clients};
 pub use transaction::Transaction;
 

@@ -5,6 +5,7 @@ mod connection;
 mod debug;
 mod generic;
 mod introspect;
+mod pubsub;
 mod server;
 mod string;
 mod transaction;

@@ -10,7 +10,7 @@ use crate::support::{Client, Value};
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
 const GROUPS: [&str; 4] = ["generic", "string", "bitmap", "transactions"];
 /// Commands of other groups that are safe to send at random.
-const ALSO: [&str; 14] = [
+const ALSO: [&str; 21] = [
     "auth",
     "dbsize",
     "echo",
@@ -25,6 +25,13 @@ const ALSO: [&str; 14] = [
     "slowlog|reset",
     "config|resetstat",
     "client|no-evict",
+    "publish",
+    "spublish",
+    "pubsub|channels",
+    "pubsub|numpat",
+    "pubsub|numsub",
+    "pubsub|shardchannels",
+    "pubsub|shardnumsub",
 ];
 /// Fewer than this and something is wrong with COMMAND DOCS itself.
 const COMMANDS_MIN: usize = 70;

@@ -3,6 +3,7 @@
 use crate::command::State;
 use crate::resp::Protocol;
 use crate::resp::errors::{self, Reject};
+use crate::session::pubsub::Kind;
 use crate::session::{Client, ClientFlags};
 use std::fmt::Write;
 
@@ -27,9 +28,12 @@ impl ClientType {
         }
     }
 
-    /// Every connection is a normal client: there are no replicas and no subscribers.
-    pub fn of(_client: &Client) -> ClientType {
-        ClientType::Normal
+    /// The class of a client: there are no replicas and no masters.
+    pub fn of(client: &Client) -> ClientType {
+        match client.has(ClientFlags::SUBSCRIBER) {
+            true => ClientType::Pubsub,
+            false => ClientType::Normal,
+        }
     }
 }
 
@@ -50,11 +54,12 @@ pub fn line(client: &Client, state: &State) -> String {
         true => transaction.map_or(0, |transaction| transaction.queue.len() as i64),
         false => -1,
     };
+    let subscriptions = |kind| state.pubsub.topics(kind).count(client.key);
     let command = client.last_command.map_or("NULL", |id| &state.table.row(id).name);
     let mut line = String::with_capacity(400);
     writeln!(
         line,
-        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={queued} \
+        "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
          qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={command} \
          user=default redir=-1 resp={} lib-name={} lib-ver={}",
         client.id,
@@ -66,6 +71,9 @@ pub fn line(client: &Client, state: &State) -> String {
         now_s - client.active_s,
         flags(client),
         client.db,
+        subscriptions(Kind::Channel),
+        subscriptions(Kind::Pattern),
+        subscriptions(Kind::Shard),
         client.pending.len(),
         client.pending.capacity() - client.pending.len(),
         transaction.map_or(0, |transaction| transaction.queue_memory()),
@@ -87,6 +95,7 @@ fn flags(client: &Client) -> String {
     let dirty = client.transaction.as_ref().is_some_and(|transaction| transaction.dirty.get());
     let letters = [
         (client.has(ClientFlags::MONITOR), 'O'),
+        (client.has(ClientFlags::SUBSCRIBER), 'P'),
         (client.has(ClientFlags::MULTI), 'x'),
         (client.has(ClientFlags::POSTPONED), 'b'),
         (dirty, 'd'),

@@ -11,6 +11,7 @@ use crate::config::REDIS_VERSION;
 use crate::config::usage::{BUILD_ID, SIDERING_VERSION};
 use crate::keyspace::MemoryFigures;
 use crate::session::Client;
+use crate::session::pubsub::Kind;
 
 /// `# Server`
 pub fn server(text: &mut Text, state: &mut State) {
@@ -131,6 +132,11 @@ fn append_log(text: &mut Text) {
 pub fn stats(text: &mut Text, state: &mut State) {
     traffic(text, state);
     keys(text, state);
+    text.fields(&[
+        ("pubsub_channels", state.pubsub.topics(Kind::Channel).len()),
+        ("pubsub_patterns", state.pubsub.topics(Kind::Pattern).len()),
+        ("pubsubshard_channels", state.pubsub.topics(Kind::Shard).len()),
+    ]);
     text.fields(NOT_HERE);
     text.field("unexpected_error_replies", 0);
     text.field("total_error_replies", state.stats.total_errors);
@@ -186,9 +192,6 @@ fn keys(text: &mut Text, state: &State) {
 
 /// Figures of what this server does not do.
 const NOT_HERE: &[(&str, u32)] = &[
-    ("pubsub_channels", 0),
-    ("pubsub_patterns", 0),
-    ("pubsubshard_channels", 0),
     ("latest_fork_usec", 0),
     ("total_forks", 0),
     ("migrate_cached_sockets", 0),
