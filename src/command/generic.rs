@@ -4,11 +4,9 @@
 
 use super::ctx::Ctx;
 use super::help::reply_help;
+use super::scan::{self, Extra, Options};
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
-use crate::base::glob::glob_match;
-use crate::base::num;
 use crate::keyspace::{CopyOutcome, KeyInfo, MoveOutcome};
-use crate::resp::Reply;
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::types::ValueRef;
 
@@ -511,7 +509,7 @@ fn keys(ctx: &mut Ctx) -> Outcome {
     let header = reply.deferred();
     let mut count = 0;
     db.for_each(&mut |key, _, _| {
-        if matches(pattern, key) {
+        if scan::matches(pattern, key) {
             reply.bulk(key);
             count += 1;
         }
@@ -520,57 +518,22 @@ fn keys(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
-fn matches(pattern: &[u8], key: &[u8]) -> bool {
-    pattern == b"*" || glob_match(pattern, key, false)
-}
-
 /// SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]
 fn scan(ctx: &mut Ctx) -> Outcome {
-    let cursor = num::parse_cursor(ctx.arg(1)).ok_or(errors::INVALID_CURSOR)?;
-    let options = scan_options(ctx)?;
-    ctx.reply.array(2);
+    let cursor = scan::cursor(&ctx.args, 1)?;
+    let options = Options::parse(&ctx.args, 2, Extra::Type)?;
     let (db, reply) = ctx.db_and_reply();
-    // The cursor stands before the keys, so those wait in a buffer of their own.
-    let mut keys = Vec::new();
-    let mut found = Reply { out: &mut keys, protocol: reply.protocol };
-    let mut count = 0;
-    let next = db.scan(cursor, options.count, &mut |key, value_type| {
-        let typed = options
-            .type_name
-            .is_none_or(|name| name.eq_ignore_ascii_case(value_type.name().as_bytes()));
-        if typed && matches(options.pattern, key) {
-            found.bulk(key);
-            count += 1;
-        }
+    scan::reply(reply, |found| {
+        db.scan(cursor, options.count, &mut |key, value_type| {
+            let typed = options
+                .type_name
+                .is_none_or(|name| name.eq_ignore_ascii_case(value_type.name().as_bytes()));
+            if typed && options.matches(key) {
+                found.push(key);
+            }
+        })
     });
-    reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    reply.array(count);
-    reply.out.extend_from_slice(&keys);
     Ok(())
-}
-
-struct ScanOptions<'a> {
-    count: usize,
-    pattern: &'a [u8],
-    type_name: Option<&'a [u8]>,
-}
-
-fn scan_options<'a>(ctx: &Ctx<'a>) -> Result<ScanOptions<'a>, Reject> {
-    let mut options = ScanOptions { count: 10, pattern: b"*", type_name: None };
-    for at in (2..ctx.args.len()).step_by(2) {
-        let value = ctx.args.get(at + 1).ok_or(errors::SYNTAX)?;
-        if ctx.args.is(at, "count") {
-            let count = ctx.args.int(at + 1)?;
-            options.count = usize::try_from(count).ok().filter(|n| *n > 0).ok_or(errors::SYNTAX)?;
-        } else if ctx.args.is(at, "match") {
-            options.pattern = value;
-        } else if ctx.args.is(at, "type") {
-            options.type_name = Some(value);
-        } else {
-            return Err(errors::SYNTAX.into());
-        }
-    }
-    Ok(options)
 }
 
 /// EXPIRE key seconds [NX | XX | GT | LT]

@@ -23,6 +23,7 @@ pub mod help;
 pub mod introspect;
 mod publish;
 pub mod pubsub;
+pub mod scan;
 pub mod server;
 pub mod string;
 pub mod transaction;
