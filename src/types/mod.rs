@@ -5,6 +5,7 @@
 //!
 //! Invariant: knows nothing of keys, databases or time.
 
+pub mod geo;
 pub mod integer;
 
 /// What a lookup yields.
