@@ -20,6 +20,7 @@ pub mod connection;
 pub mod debug;
 pub mod generic;
 pub mod help;
+pub mod hyperloglog;
 pub mod introspect;
 mod publish;
 pub mod pubsub;
@@ -45,6 +46,7 @@ const GROUPS: &[&[Command]] = &[
     bitmap::count::COMMANDS,
     bitmap::bitop::COMMANDS,
     bitmap::bitfield::COMMANDS,
+    hyperloglog::COMMANDS,
     generic::COMMANDS,
     transaction::COMMANDS,
     pubsub::COMMANDS,

@@ -174,9 +174,16 @@ mod tests {
                 |row: &&Row| row.parent.is_some() == nested && group_of(row).name() == group;
             table.iter().map(|(_, row)| row).filter(counted).count()
         };
-        for group in
-            ["string", "bitmap", "generic", "transactions", "pubsub", "connection", "server"]
-        {
+        for group in [
+            "string",
+            "bitmap",
+            "hyperloglog",
+            "generic",
+            "transactions",
+            "pubsub",
+            "connection",
+            "server",
+        ] {
             let line = format!("| {group} | {} | {} |", count(group, false), count(group, true));
             assert!(readme.contains(&line), "README lacks {line}");
         }

@@ -104,6 +104,14 @@ texts! {
     BITFIELD_RO = "ERR BITFIELD_RO only supports the GET subcommand";
 }
 
+// Of HyperLogLogs.
+texts! {
+    NOT_HLL = "WRONGTYPE Key is not a valid HyperLogLog string value.";
+    HLL_CORRUPTED = "INVALIDOBJ Corrupted HLL object detected";
+    HLL_NO_KEY = "ERR The specified key does not exist";
+    HLL_NOT_SPARSE = "ERR HLL encoding is not sparse";
+}
+
 // Of keys and expiry.
 texts! {
     EXPIRE_NX_WITH_OTHERS = "ERR NX and XX, GT or LT options at the same time are not compatible";
@@ -296,6 +304,11 @@ pub fn only_pubsub(full_name: &str) -> Reject {
 /// `ERR Unsupported option XYZ` (EXPIRE)
 pub fn unsupported_option(option: &[u8]) -> Reject {
     with_tail("ERR Unsupported option ", option, "")
+}
+
+/// `ERR Unknown PFDEBUG subcommand 'x'`
+pub fn unknown_pfdebug(subcommand: &[u8]) -> Reject {
+    with_tail("ERR Unknown PFDEBUG subcommand '", subcommand, "'")
 }
 
 /// `ERR unknown type name 'x'` (SCAN)

@@ -6,6 +6,7 @@
 //! Invariant: knows nothing of keys, databases or time.
 
 pub mod geo;
+pub mod hll;
 pub mod integer;
 
 /// What a lookup yields.

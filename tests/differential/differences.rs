@@ -29,6 +29,7 @@ pub const EXCLUDED: &[(&str, &str)] = &[
     ("waitaof", "blocks; persistence has its own tests"),
     ("sort", "needs collections to say anything"),
     ("sort_ro", "needs collections to say anything"),
+    ("pfselftest", "takes seconds"),
     ("object|help", "the text grows with each version"),
 ];
 

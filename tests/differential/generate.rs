@@ -103,6 +103,7 @@ const ENCODINGS: [&str; 12] =
 const BIT_OFFSETS: [&str; 12] =
     ["0", "1", "7", "8", "100", "#0", "#1", "#15", "-1", "#-1", "#", "4294967296"];
 const BIT_OPERATIONS: [&str; 6] = ["AND", "or", "XOR", "NOT", "nand", ""];
+const PFDEBUG: [&str; 5] = ["encoding", "decode", "TODENSE", "getreg", "nosuch"];
 const TYPES: [&str; 5] = ["string", "STRING", "list", "hash", "nosuch"];
 
 /// Within the lifetime of a run nothing given such a time to live expires, in either unit.
@@ -256,6 +257,7 @@ impl Generator {
             "encoding" => self.pick(&ENCODINGS),
             "operation" => self.pick(&BIT_OPERATIONS),
             "type" => self.pick(&TYPES),
+            "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
             _ => self.value(),
         }

@@ -8,7 +8,7 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 4] = ["generic", "string", "bitmap", "transactions"];
+const GROUPS: [&str; 5] = ["generic", "string", "bitmap", "hyperloglog", "transactions"];
 /// Commands of other groups that are safe to send at random.
 const ALSO: [&str; 21] = [
     "auth",
