@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use crate::ds::arena::Ref;
 use crate::keyspace::entry::Clock;
+use crate::keyspace::journal::Happening;
 use crate::keyspace::lazyfree::UNLINK_BYTES_MIN;
 use crate::keyspace::shared::{Shared, bump};
 use crate::keyspace::store::{Content, Parcel, Store};
@@ -49,6 +50,7 @@ pub struct KeyInfo {
 /// One database.
 pub struct Db {
     pub(super) shared: Rc<Shared>,
+    pub(super) index: usize,
     pub(super) store: Store,
     pub(super) watched: Watched,
 }
@@ -61,16 +63,16 @@ pub(super) struct Found {
 }
 
 impl Db {
-    pub(super) fn new(shared: Rc<Shared>) -> Db {
+    pub(super) fn new(shared: Rc<Shared>, index: usize) -> Db {
         let store = Store::new(Rc::clone(&shared));
-        Db { shared, store, watched: Watched::default() }
+        Db { shared, index, store, watched: Watched::default() }
     }
 
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
     #[inline]
     pub fn read(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
         let Some(found) = self.locate(key) else {
-            bump(&self.shared.misses);
+            self.missed(key);
             return None;
         };
         bump(&self.shared.hits);
@@ -80,6 +82,16 @@ impl Db {
 
     /// Looks a key up for reading without using it: counts a hit or a miss, leaves its clock alone.
     pub fn look(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
+        let Some(found) = self.locate(key) else {
+            self.missed(key);
+            return None;
+        };
+        bump(&self.shared.hits);
+        Some(self.store.value(found.at))
+    }
+
+    /// As [`Db::look`], and that the key is not there is nothing that others would learn of.
+    pub fn examine(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
         let found = self.locate(key);
         bump(if found.is_some() { &self.shared.hits } else { &self.shared.misses });
         found.map(|found| self.store.value(found.at))
@@ -317,6 +329,9 @@ impl Db {
             Expiry::Keep => at.and_then(|at| self.store.entry(at).deadline()),
             Expiry::At(deadline) => Some(deadline),
         };
+        if found.is_none() {
+            self.shared.journal.record(Happening::New, self.index, key);
+        }
         self.put_with(found, key, content, deadline, clock);
     }
 
@@ -337,6 +352,7 @@ impl Db {
     /// Puts what was taken or copied elsewhere under `key`.
     pub(super) fn put_parcel(&mut self, key: &[u8], parcel: Parcel) {
         let found = self.locate(key);
+        self.shared.journal.record(Happening::New, self.index, key);
         self.put_with(found, key, parcel.content, parcel.deadline, parcel.clock);
     }
 
@@ -361,6 +377,11 @@ impl Db {
         let value = self.store.remove(hash, at);
         self.watched.touch(&key, false);
         value
+    }
+
+    fn missed(&self, key: &[u8]) {
+        bump(&self.shared.misses);
+        self.shared.journal.record(Happening::Missed, self.index, key);
     }
 
     #[inline]

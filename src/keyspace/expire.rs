@@ -13,6 +13,7 @@ use crate::ds::arena::Ref;
 use crate::ds::segments::position;
 use crate::ds::wheel::Wheel;
 use crate::keyspace::db::Db;
+use crate::keyspace::journal::Happening;
 use crate::keyspace::shared::bump;
 use crate::keyspace::store::Store;
 
@@ -181,6 +182,7 @@ impl Db {
     /// Removes a key that is past its deadline.
     pub(super) fn expire(&mut self, hash: u64, at: Ref) {
         bump(&self.shared.expired_keys);
+        self.shared.journal.record(Happening::Expired, self.index, self.store.key(at));
         self.discard(hash, at);
     }
 

@@ -11,6 +11,7 @@
 mod db;
 mod entry;
 mod expire;
+mod journal;
 mod lazyfree;
 mod scan;
 mod shared;
@@ -23,6 +24,7 @@ mod tests;
 use std::rc::Rc;
 
 pub use self::db::{Db, Expiry, KeyHash, KeyInfo};
+pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;
 pub use self::shared::{Counters, Policy};
@@ -85,7 +87,8 @@ impl Keyspace {
     /// `databases` empty databases whose keys are hashed with `seed`.
     pub fn new(databases: u32, seed: u64) -> Keyspace {
         let shared = Rc::new(Shared::new(seed));
-        let databases = (0..databases).map(|_| Db::new(Rc::clone(&shared))).collect();
+        let db = |index| Db::new(Rc::clone(&shared), index as usize);
+        let databases = (0..databases).map(db).collect();
         Keyspace { shared, databases }
     }
 
@@ -114,6 +117,16 @@ impl Keyspace {
     /// Changes how keys age and expire.
     pub fn set_policy(&mut self, policy: Policy) {
         self.shared.policy.set(policy);
+    }
+
+    /// What is to be kept for [`Keyspace::take_records`] from now on.
+    pub fn set_interest(&mut self, interest: Interest) {
+        self.shared.journal.set_interest(interest);
+    }
+
+    /// What happened since the last call, as far as somebody follows it.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        self.shared.journal.take()
     }
 
     /// How many databases there are.
@@ -263,7 +276,7 @@ impl Db {
 
     /// Tells watchers that all keys go and those of `replacement`, if any, come.
     fn touch_all_watched(&mut self, replacement: Option<&Store>) {
-        let Db { shared, store, watched } = self;
+        let Db { shared, store, watched, .. } = self;
         let state = |store: &Store, key: &[u8]| {
             let at = store.find(shared.hash(key), key)?;
             Some(store.entry(at).deadline().is_some_and(|deadline| shared.is_past(deadline)))

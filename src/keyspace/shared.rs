@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use crate::base::hash::Keyed;
 use crate::base::rng::Rng;
 use crate::keyspace::entry::Clock;
+use crate::keyspace::journal::Journal;
 use crate::keyspace::lazyfree::Garbage;
 
 /// The counter a new key starts with under LFU, as in Redis.
@@ -59,6 +60,7 @@ pub struct Shared {
     pub misses: Cell<u64>,
     pub expired_keys: Cell<u64>,
     pub garbage: RefCell<Garbage>,
+    pub journal: Journal,
     pub rng: RefCell<Rng>,
     hasher: Keyed,
 }
@@ -73,6 +75,7 @@ impl Shared {
             misses: Cell::new(0),
             expired_keys: Cell::new(0),
             garbage: RefCell::default(),
+            journal: Journal::default(),
             rng: RefCell::new(Rng::seeded(seed)),
             hasher: Keyed::seeded(seed),
         }
