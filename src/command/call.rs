@@ -3,6 +3,7 @@
 
 use super::spec::Flags;
 use super::table::Row;
+use super::tracking::remember_keys;
 use super::{Args, Ctx, State};
 use crate::base::clock::stamp;
 use crate::base::text::repr;
@@ -26,6 +27,11 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     if let Err(reject) = &outcome {
         ctx.reply.out.truncate(reply_at);
         refuse(ctx, reject);
+    }
+
+    if ctx.state.followed {
+        ctx.state.tell_records(Some(ctx.id));
+        remember_keys(ctx, command);
     }
 
     ctx.state.stamp = stamp();

@@ -6,6 +6,7 @@ use super::ctx::Ctx;
 use super::generic::db_index;
 use super::pubsub::forget;
 use super::spec::{Arg, Categories, Command, Flags, Group};
+use super::tracking;
 use super::transaction::discard;
 use crate::config::REDIS_VERSION;
 use crate::resp::Protocol;
@@ -267,6 +268,7 @@ fn reset(ctx: &mut Ctx) -> Outcome {
     let id = ctx.id;
     discard(ctx.state, id);
     forget(ctx.state, id);
+    tracking::end(ctx.state, id);
     ctx.state.monitors.retain(|monitor| *monitor != id);
     let authenticated = ctx.state.config.requirepass.is_empty();
     let client = ctx.client();

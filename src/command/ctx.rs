@@ -1,5 +1,6 @@
 //! What a handler is given: the arguments, the reply, the state, and who is asking.
 
+pub use super::notify::EventClass;
 use super::state::State;
 use crate::keyspace::Db;
 use crate::resp::errors::{self, Reject};

@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here knows how a value of any type is stored.
 
-use super::ctx::Ctx;
+use super::ctx::{Ctx, EventClass};
 use super::help::reply_help;
 use super::scan::{self, Extra, Options};
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
@@ -394,6 +394,9 @@ fn copy(ctx: &mut Ctx) -> Outcome {
     let copied = ctx.db().read(source).is_some()
         && ctx.state.keyspace.copy_key(ctx.db, source, to_db, destination, replace)
             == CopyOutcome::Copied;
+    if copied {
+        ctx.modified_in(to_db, destination, EventClass::Generic, "copy_to");
+    }
     ctx.reply.integer(copied.into());
     Ok(())
 }
@@ -406,6 +409,10 @@ fn move_(ctx: &mut Ctx) -> Outcome {
         return Err(errors::SAME_OBJECT.into());
     }
     let moved = ctx.state.keyspace.move_key(ctx.db, to_db, key) == MoveOutcome::Moved;
+    if moved {
+        ctx.modified(key, EventClass::Generic, "move_from");
+        ctx.modified_in(to_db, key, EventClass::Generic, "move_to");
+    }
     ctx.reply.integer(moved.into());
     Ok(())
 }
@@ -432,10 +439,15 @@ fn unlink(ctx: &mut Ctx) -> Outcome {
 }
 
 fn delete(ctx: &mut Ctx, lazy: bool) -> Outcome {
-    let keys = ctx.args.from(1);
-    let db = ctx.db();
-    let deleted = keys.filter(|key| if lazy { db.unlink(key) } else { db.remove(key) }).count();
-    ctx.reply.integer(deleted as i64);
+    let mut deleted = 0;
+    for key in ctx.args.from(1) {
+        let found = if lazy { ctx.db().unlink(key) } else { ctx.db().remove(key) };
+        if found {
+            ctx.modified(key, EventClass::Generic, "del");
+            deleted += 1;
+        }
+    }
+    ctx.reply.integer(deleted);
     Ok(())
 }
 
@@ -472,10 +484,16 @@ fn rename(ctx: &mut Ctx) -> Outcome {
         return Err(errors::NO_SUCH_KEY.into());
     }
     if from != to {
-        ctx.state.keyspace.rename(ctx.db, from, to);
+        give_name(ctx, from, to);
     }
     ctx.reply.ok();
     Ok(())
+}
+
+fn give_name(ctx: &mut Ctx, from: &[u8], to: &[u8]) {
+    ctx.state.keyspace.rename(ctx.db, from, to);
+    ctx.modified(from, EventClass::Generic, "rename_from");
+    ctx.modified(to, EventClass::Generic, "rename_to");
 }
 
 /// RENAMENX key newkey
@@ -487,7 +505,7 @@ fn renamenx(ctx: &mut Ctx) -> Outcome {
     // The new name being the old one counts as taken.
     let free = ctx.db().write_lookup(to).is_none();
     if free {
-        ctx.state.keyspace.rename(ctx.db, from, to);
+        give_name(ctx, from, to);
     }
     ctx.reply.integer(free.into());
     Ok(())
@@ -583,8 +601,10 @@ fn set_expiry(ctx: &mut Ctx, unit: Unit, base: Base) -> Outcome {
     let allowed = condition.allows(current, deadline);
     if allowed && deadline <= ctx.state.keyspace.now() {
         ctx.db().remove(key);
+        ctx.modified(key, EventClass::Generic, "del");
     } else if allowed {
         ctx.db().set_deadline(key, Some(deadline));
+        ctx.modified(key, EventClass::Generic, "expire");
     }
     ctx.reply.integer(allowed.into());
     Ok(())
@@ -649,6 +669,7 @@ fn persist(ctx: &mut Ctx) -> Outcome {
         ctx.db().write_lookup(key).is_some() && ctx.db().deadline(key).flatten().is_some();
     if had_deadline {
         ctx.db().set_deadline(key, None);
+        ctx.modified(key, EventClass::Generic, "persist");
     }
     ctx.reply.integer(had_deadline.into());
     Ok(())
@@ -737,7 +758,7 @@ fn object_freq(ctx: &mut Ctx) -> Outcome {
 /// What is known of the key in argument 2; replies null without it.
 fn object_info(ctx: &mut Ctx) -> Option<KeyInfo> {
     let key = ctx.arg(2);
-    let info = ctx.db().look(key).is_some().then(|| ctx.db().info(key)).flatten();
+    let info = ctx.db().examine(key).is_some().then(|| ctx.db().info(key)).flatten();
     if info.is_none() {
         ctx.reply.null();
     }

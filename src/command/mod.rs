@@ -22,11 +22,13 @@ pub mod generic;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
+pub mod notify;
 mod publish;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
 pub mod string;
+pub mod tracking;
 pub mod transaction;
 
 pub use crate::resp::Args;

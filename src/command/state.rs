@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::keyspace::{Keyspace, Policy};
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::resp::{Broadcast, Reply};
-use crate::session::{Client, ClientFlags, ClientId, Clients, PubSub};
+use crate::session::{Client, ClientFlags, ClientId, Clients, PubSub, TrackingTable};
 
 /// The server's state, less its descriptors.
 pub struct State {
@@ -23,6 +23,13 @@ pub struct State {
     pub clients: Clients,
     pub next_client_id: u64,
     pub pubsub: PubSub,
+    pub tracking: TrackingTable,
+    /// Turns in a row that ended with too large a tracking table.
+    pub crowded_turns: usize,
+    /// Classes of keyspace events that are published, as their parameter has them; 0: none.
+    pub events: u32,
+    /// Whether anybody follows what happens to keys: by events, or because clients track.
+    pub followed: bool,
     pub stats: Stats,
     pub slowlog: SlowLog,
     pub facts: Facts,

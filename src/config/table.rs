@@ -273,7 +273,6 @@ const ACL: &str = "access control lists";
 const SCRIPTS: &str = "scripts";
 const TYPES: &str = "hashes, lists, sets, sorted sets and streams";
 const LATENCY: &str = "latency statistics";
-const EVENTS: &str = "keyspace events";
 const NO_DEFRAG: &str = "memory is not defragmented in the background";
 const NO_FORK: &str = "there are no child processes";
 const NO_TICK: &str = "there is no timer tick";
@@ -628,11 +627,9 @@ pub static TABLE: &[Param] = &[
         .doc("Percentiles of INFO latencystats."),
     Param::new("notify-keyspace-events", "", Kind::KeyspaceEvents)
         .field(field!(notify_keyspace_events))
-        .later(EVENTS)
         .doc("Classes of events to publish."),
     int("tracking-table-max-keys", "1000000", 0, LONG_MAX)
         .field(field!(tracking_table_max_keys))
-        .later("client-side caching")
         .doc("Keys remembered for clients that cache; 0 is no limit."),
     int("busy-reply-threshold", "5000", 0, LONG_MAX)
         .alias("lua-time-limit")

@@ -176,6 +176,20 @@ texts! {
     SSUBSCRIBE_IN_EXEC = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client";
 }
 
+// Of clients that track keys.
+texts! {
+    TRACKING_ONE_REDIRECT = "ERR A client can only redirect to a single other client";
+    TRACKING_NO_REDIRECT = "ERR The client ID you want redirect to does not exist";
+    TRACKING_PREFIX_WITHOUT_BCAST = "ERR PREFIX option requires BCAST mode to be enabled";
+    TRACKING_SWITCH_BCAST = "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling it with a different mode.";
+    TRACKING_BCAST_WITH_OPT = "ERR OPTIN and OPTOUT are not compatible with BCAST";
+    TRACKING_BOTH_OPTS = "ERR You can't specify both OPTIN mode and OPTOUT mode";
+    TRACKING_SWITCH_OPT = "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling it with a different mode.";
+    CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode enabled";
+    CACHING_YES_WITHOUT_OPTIN = "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.";
+    CACHING_NO_WITHOUT_OPTOUT = "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.";
+}
+
 // Of administration.
 texts! {
     INVALID_COMMAND = "ERR Invalid command specified";
@@ -367,6 +381,22 @@ pub fn unknown_client_type(name: &[u8]) -> Reject {
 /// `ERR No such user 'x'`
 pub fn no_such_user(name: &[u8]) -> Reject {
     with_tail("ERR No such user '", name, "'")
+}
+
+/// `ERR Prefix 'ab' overlaps with an existing prefix 'a'. ...` (CLIENT TRACKING)
+pub fn overlaps_existing_prefix(prefix: &[u8], other: &[u8]) -> Reject {
+    overlapping_prefixes(prefix, "' overlaps with an existing prefix '", other)
+}
+
+/// `ERR Prefix 'ab' overlaps with another provided prefix 'a'. ...` (CLIENT TRACKING)
+pub fn overlaps_provided_prefix(prefix: &[u8], other: &[u8]) -> Reject {
+    overlapping_prefixes(prefix, "' overlaps with another provided prefix '", other)
+}
+
+fn overlapping_prefixes(prefix: &[u8], relation: &str, other: &[u8]) -> Reject {
+    let head = [b"ERR Prefix '", until_nul(prefix), relation.as_bytes()].concat();
+    let tail = &b"'. Prefixes for a single client must not overlap."[..];
+    [&head, until_nul(other), tail].concat().into()
 }
 
 /// `ERR Syntax error in HELLO option 'x'`

@@ -4,6 +4,7 @@
 
 use super::Server;
 use super::batch::{Batch, Chunk, Found, Request};
+use crate::command::tracking;
 use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
 use crate::resp::{self, Args, Limits, Step};
 use crate::session::{Client, ClientFlags, ClientId};
@@ -275,6 +276,7 @@ impl Server {
 
     /// Forgets a client and closes its connection. Its slot is free once the driver says so.
     pub(super) fn close(&mut self, id: ClientId) {
+        tracking::end(&mut self.state, id);
         let Some(client) = self.state.clients.remove(id) else { return };
         if let Some(transaction) = &client.transaction {
             crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);

@@ -4,6 +4,7 @@
 use crate::command::call::{call, refuse};
 use crate::command::pubsub::allowed_to_subscribers;
 use crate::command::spec::{Command, Flags};
+use crate::command::tracking::end_exception;
 use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
 use crate::resp::errors::{self, Reject};
@@ -38,6 +39,9 @@ pub fn process(
         Ok(Pass::Queue(command)) => queue(&mut ctx, command),
         Ok(Pass::Postpone) => return Verdict::Postponed,
         Err(reject) => reject_call(&mut ctx, command, &reject),
+    }
+    if ctx.state.followed {
+        end_exception(&mut ctx, command);
     }
     settle(&mut ctx, reply_at);
     Verdict::Served

@@ -12,7 +12,7 @@ use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
-use crate::session::{Clients, PubSub};
+use crate::session::{Clients, PubSub, TrackingTable};
 use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -208,6 +208,10 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         clients: Clients::default(),
         next_client_id: 1,
         pubsub: PubSub::default(),
+        tracking: TrackingTable::default(),
+        crowded_turns: 0,
+        events: 0,
+        followed: false,
         slowlog: SlowLog::default(),
         facts,
         pause: Pause::default(),
@@ -217,5 +221,6 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         requests: Vec::new(),
     };
     state.apply_policy();
+    state.apply_followers();
     state
 }

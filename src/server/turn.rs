@@ -43,6 +43,7 @@ impl Server {
         self.release_chunks();
         self.background();
         self.serve_requests();
+        self.state.broadcast_changes();
         self.send_replies();
     }
 
@@ -77,8 +78,12 @@ impl Server {
         let state = &mut self.state;
         // While clients are paused the data set stands still.
         let expiring = !state.paused() && state.keyspace.expire_due(EXPIRE_RECORDS_PER_TURN);
+        if state.followed {
+            state.tell_records(None);
+        }
         let freeing = state.keyspace.lazyfree(LAZYFREE_ENTRIES_PER_TURN);
-        self.busy = expiring || freeing;
+        let tracking = state.limit_tracking_table() | state.tracking.drop_some();
+        self.busy = expiring || freeing || tracking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
         }

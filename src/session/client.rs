@@ -1,7 +1,7 @@
 //! What the server remembers of one connection. An idle one owns no buffer: its input lies in the
 //! driver's ring until it is parsed, and its output buffer goes back to a pool once sent.
 
-use super::{CommandId, Transaction, table::ClientId};
+use super::{CommandId, Tracking, Transaction, table::ClientId};
 use crate::resp::{Progress, Protocol};
 
 /// Facts about a connection that are true or false.
@@ -117,6 +117,8 @@ pub struct Client {
     pub sending_bytes: usize,
     /// MULTI's queue and WATCH's keys, while either is in use.
     pub transaction: Option<Box<Transaction>>,
+    /// CLIENT TRACKING, while it is on.
+    pub tracking: Option<Box<Tracking>>,
 }
 
 impl Client {
@@ -145,6 +147,7 @@ impl Client {
             output: Vec::new(),
             sending_bytes: 0,
             transaction: None,
+            tracking: None,
         }
     }
 

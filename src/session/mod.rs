@@ -5,11 +5,13 @@
 pub mod client;
 pub mod pubsub;
 pub mod table;
+pub mod tracking;
 pub mod transaction;
 
 pub use client::{Client, ClientFlags, ReplyMode};
 pub use pubsub::PubSub;
 pub use table::{ClientId, Clients};
+pub use tracking::{Tracking, TrackingTable};
 pub use transaction::Transaction;
 
 /// A row of the command table, by position.

@@ -4,7 +4,7 @@
 use super::Client;
 
 /// Names a connection; stale once it is closed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ClientId {
     pub slot: u32,
     pub generation: u32,

@@ -3,7 +3,7 @@
 //! Invariant: a bit that keeps its value is no change to those who watch its key.
 
 use super::{BitOffset, READ_FAST, READ_ONE, WRITE_GROWING, text_or_empty};
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::resp::errors::{self, Outcome};
 
@@ -65,6 +65,9 @@ fn setbit(ctx: &mut Ctx) -> Outcome {
         *byte = if on { *byte | mask } else { *byte & !mask };
     }
     reply.integer(i64::from(old.unwrap_or(false)));
+    if old != Some(on) {
+        ctx.modified(key, EventClass::String, "setbit");
+    }
     Ok(())
 }
 

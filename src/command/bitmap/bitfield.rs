@@ -5,7 +5,7 @@
 use super::{BitOffset, FIELD, READ_FAST, READ_ONE, WRITE_GROWING, text_or_empty};
 use crate::base::num;
 use crate::command::Args;
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::resp::Reply;
 use crate::resp::errors::{self, Outcome, Reject};
@@ -133,12 +133,18 @@ fn write(ctx: &mut Ctx, operations: &[Operation], len: usize) -> Outcome {
     }
     let bytes = db.string_mut(key, len);
     reply.array(operations.len());
+    let mut stored = false;
     for operation in operations {
         let effect = operation.run(bytes);
         if let Some(new) = effect.stored {
             operation.field.store(bytes, new);
+            stored = true;
         }
         reply_result(reply, effect);
+    }
+    // A string that only grew, because everything overflowed, counts as unchanged.
+    if stored {
+        ctx.modified(key, EventClass::String, "setbit");
     }
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 use super::{WRITE_GROWING, text_or_empty};
 use crate::command::Args;
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::keyspace::Expiry;
 use crate::resp::errors::{self, Outcome, Reject};
@@ -62,10 +62,11 @@ fn bitop(ctx: &mut Ctx) -> Outcome {
         result.iter_mut().for_each(|byte| *byte = !*byte);
     }
     reply.integer(result.len() as i64);
-    if result.is_empty() {
-        db.remove(destination);
-    } else {
+    if !result.is_empty() {
         db.set_raw(destination, result, Expiry::Clear);
+        ctx.modified(destination, EventClass::String, "set");
+    } else if db.remove(destination) {
+        ctx.modified(destination, EventClass::Generic, "del");
     }
     Ok(())
 }

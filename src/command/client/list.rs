@@ -1,9 +1,11 @@
 //! The lines of CLIENT LIST and CLIENT INFO.
 
+use super::tracking::redirect;
 use crate::command::State;
 use crate::resp::Protocol;
 use crate::resp::errors::{self, Reject};
 use crate::session::pubsub::Kind;
+use crate::session::tracking::Mode;
 use crate::session::{Client, ClientFlags};
 use std::fmt::Write;
 
@@ -61,7 +63,7 @@ pub fn line(client: &Client, state: &State) -> String {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
          qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={command} \
-         user=default redir=-1 resp={} lib-name={} lib-ver={}",
+         user=default redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.addr,
         client.laddr,
@@ -83,6 +85,7 @@ pub fn line(client: &Client, state: &State) -> String {
         client.sending_bytes,
         client.memory(),
         if client.has(ClientFlags::SENDING) { "rw" } else { "r" },
+        redirect(client.tracking.as_deref()),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         text(&client.lib_name),
         text(&client.lib_version),
@@ -93,11 +96,15 @@ pub fn line(client: &Client, state: &State) -> String {
 
 fn flags(client: &Client) -> String {
     let dirty = client.transaction.as_ref().is_some_and(|transaction| transaction.dirty.get());
+    let tracking = client.tracking.as_deref();
     let letters = [
         (client.has(ClientFlags::MONITOR), 'O'),
         (client.has(ClientFlags::SUBSCRIBER), 'P'),
         (client.has(ClientFlags::MULTI), 'x'),
         (client.has(ClientFlags::POSTPONED), 'b'),
+        (tracking.is_some(), 't'),
+        (tracking.is_some_and(|tracking| tracking.broken), 'R'),
+        (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),
         (dirty, 'd'),
         (client.has(ClientFlags::CLOSE_AFTER_REPLY), 'c'),
         (client.has(ClientFlags::UNIX_SOCKET), 'U'),

@@ -13,6 +13,7 @@ use list::ClientType;
 
 mod kill;
 mod list;
+mod tracking;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[Command::group("client", CLIENT)
@@ -23,6 +24,7 @@ pub const COMMANDS: &[Command] = &[Command::group("client", CLIENT)
     .since("2.4.0")];
 
 const CLIENT: &[Command] = &[
+    tracking::CACHING,
     Command::new("getname", client_getname)
         .arity(2)
         .of(Group::Connection)
@@ -31,6 +33,7 @@ const CLIENT: &[Command] = &[
         .summary("Returns the name of the connection.")
         .complexity("O(1)")
         .since("2.6.9"),
+    tracking::GETREDIR,
     Command::new("help", client_help)
         .arity(2)
         .of(Group::Connection)
@@ -218,6 +221,8 @@ const CLIENT: &[Command] = &[
         .since("2.6.9")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .args(&[Arg::string("connection-name")]),
+    tracking::TRACKING,
+    tracking::TRACKINGINFO,
     Command::new("unpause", client_unpause)
         .arity(2)
         .of(Group::Connection)
@@ -411,6 +416,10 @@ fn client_help(ctx: &mut Ctx) -> Outcome {
 }
 
 const HELP: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Enable/disable tracking of the keys for next command in OPTIN/OPTOUT modes.",
+    "GETREDIR",
+    "    Return the client ID we are redirecting to when tracking is enabled.",
     "GETNAME",
     "    Return the name of the current connection.",
     "ID",
@@ -449,6 +458,11 @@ const HELP: &[&str] = &[
     "    Set client meta attr. Options are:",
     "    * LIB-NAME: the client lib name.",
     "    * LIB-VER: the client lib version.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Control server assisted client side caching.",
+    "TRACKINGINFO",
+    "    Report tracking status for the current connection.",
     "NO-EVICT (ON|OFF)",
     "    Protect current client connection from eviction.",
     "NO-TOUCH (ON|OFF)",

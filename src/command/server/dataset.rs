@@ -74,6 +74,7 @@ fn dbsize(ctx: &mut Ctx) -> Outcome {
 fn flushall(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
     ctx.state.keyspace.flush(None, mode);
+    ctx.state.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }
@@ -82,6 +83,7 @@ fn flushall(ctx: &mut Ctx) -> Outcome {
 fn flushdb(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
     ctx.state.keyspace.flush(Some(ctx.db), mode);
+    ctx.state.invalidate_all();
     ctx.reply.ok();
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
     EX, EXAT, PX, PXAT, READ_AND_UPDATE_ONE, READ_FAST, READ_ONE, WRITE_FAST, WRITE_GROWING_FAST,
     equals, reply_string,
 };
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::keyspace::Expiry;
 use crate::resp::errors::Outcome;
@@ -102,6 +102,7 @@ fn getdel(ctx: &mut Ctx) -> Outcome {
     reply_string(reply, value);
     if found {
         db.remove(key);
+        ctx.modified(key, EventClass::Generic, "del");
     }
     Ok(())
 }
@@ -123,13 +124,16 @@ fn getex(ctx: &mut Ctx) -> Outcome {
     match deadline {
         Some(at) if at <= now => {
             db.remove(key);
+            ctx.modified(key, EventClass::Generic, "del");
         }
         Some(at) => {
             db.set_deadline(key, Some(at));
+            ctx.modified(key, EventClass::Generic, "expire");
         }
-        // Without a deadline nothing changes, which watchers must not hear of.
+        // Without a deadline nothing changes, which nobody must hear of.
         None if options.ttl == Ttl::Persist && db.deadline(key).flatten().is_some() => {
             db.set_deadline(key, None);
+            ctx.modified(key, EventClass::Generic, "persist");
         }
         None => {}
     }
@@ -142,6 +146,7 @@ fn getset(ctx: &mut Ctx) -> Outcome {
     let (db, reply) = ctx.db_and_reply();
     reply_string(reply, string(db.read(key))?);
     db.set(key, value, Expiry::Clear);
+    ctx.modified(key, EventClass::String, "set");
     Ok(())
 }
 
@@ -163,6 +168,10 @@ fn delifeq(ctx: &mut Ctx) -> Outcome {
     let (db, reply) = ctx.db_and_reply();
     let equal =
         string(db.write_lookup(key))?.is_some_and(|value: ValueRef| equals(value, expected));
-    reply.integer(i64::from(equal && db.remove(key)));
+    let removed = equal && db.remove(key);
+    reply.integer(i64::from(removed));
+    if removed {
+        ctx.modified(key, EventClass::Generic, "del");
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use super::{READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, text};
 use crate::base::num::{self, LongDoubleError};
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group};
 use crate::keyspace::Expiry;
 use crate::resp::errors::{self, Outcome};
@@ -113,6 +113,7 @@ fn add(ctx: &mut Ctx, increment: i64) -> Outcome {
     let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
     db.set_int(key, new, Expiry::Keep);
     reply.integer(new);
+    ctx.modified(key, EventClass::String, "incrby");
     Ok(())
 }
 
@@ -129,5 +130,6 @@ fn incrbyfloat(ctx: &mut Ctx) -> Outcome {
     })?;
     db.set_text(key, new.as_bytes(), Expiry::Keep);
     reply.bulk(new.as_bytes());
+    ctx.modified(key, EventClass::String, "incrbyfloat");
     Ok(())
 }

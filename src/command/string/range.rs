@@ -3,7 +3,7 @@
 //! Invariant: no string grows past the limit, and none grows before it was checked.
 
 use super::{READ_FAST, READ_ONE, WRITE_GROWING, WRITE_GROWING_FAST, select, text, text_or_empty};
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::Expiry;
 use crate::resp::errors::{self, Outcome};
@@ -95,12 +95,14 @@ fn append(ctx: &mut Ctx) -> Outcome {
     let Some(old) = string(db.write_lookup(key))? else {
         db.set(key, value, Expiry::Clear);
         reply.integer(value.len() as i64);
+        ctx.modified(key, EventClass::String, "append");
         return Ok(());
     };
     let old_len = text(old, &mut itoa::Buffer::new()).len();
     let len = grown(old_len as u64, value.len(), limit)?;
     db.string_mut(key, len)[old_len..].copy_from_slice(value);
     reply.integer(len as i64);
+    ctx.modified(key, EventClass::String, "append");
     Ok(())
 }
 
@@ -119,6 +121,7 @@ fn setrange(ctx: &mut Ctx) -> Outcome {
     let bytes = db.string_mut(key, end);
     bytes[end - value.len()..end].copy_from_slice(value);
     reply.integer(bytes.len() as i64);
+    ctx.modified(key, EventClass::String, "setrange");
     Ok(())
 }
 

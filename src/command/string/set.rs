@@ -8,7 +8,7 @@ use super::{
 };
 use crate::base::num;
 use crate::command::Args;
-use crate::command::ctx::{Ctx, string};
+use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Group, KeyFlags, KeySpec,
 };
@@ -164,6 +164,7 @@ fn set(ctx: &mut Ctx) -> Outcome {
     let (key, value) = (ctx.arg(1), ctx.arg(2));
     if ctx.args.len() == 3 {
         ctx.db().set(key, value, Expiry::Clear);
+        ctx.modified(key, EventClass::String, "set");
         ctx.reply.ok();
         return Ok(());
     }
@@ -178,13 +179,13 @@ fn set(ctx: &mut Ctx) -> Outcome {
         // Without a condition the old value is of no interest: no look-up but that of the write.
         options.condition == Condition::None || holds(options.condition, db.write_lookup(key))?
     };
-    if met {
-        db.set(key, value, expiry);
-    }
     match met {
         _ if options.get => {}
         true => reply.ok(),
         false => reply.null(),
+    }
+    if met {
+        set_one(ctx, key, value, expiry);
     }
     Ok(())
 }
@@ -217,10 +218,10 @@ fn setnx(ctx: &mut Ctx) -> Outcome {
     let (key, value) = (ctx.arg(1), ctx.arg(2));
     let (db, reply) = ctx.db_and_reply();
     let missing = db.write_lookup(key).is_none();
-    if missing {
-        db.set(key, value, Expiry::Clear);
-    }
     reply.integer(i64::from(missing));
+    if missing {
+        set_one(ctx, key, value, Expiry::Clear);
+    }
     Ok(())
 }
 
@@ -237,7 +238,7 @@ fn psetex(ctx: &mut Ctx) -> Outcome {
 fn set_expiring(ctx: &mut Ctx, unit: Ttl, name: &str) -> Outcome {
     let (key, time, value) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
     let at = deadline(unit, time, ctx.state.keyspace.now(), name)?;
-    ctx.db().set(key, value, Expiry::At(at));
+    set_one(ctx, key, value, Expiry::At(at));
     ctx.reply.ok();
     Ok(())
 }
@@ -245,7 +246,7 @@ fn set_expiring(ctx: &mut Ctx, unit: Ttl, name: &str) -> Outcome {
 /// MSET key value [key value ...]
 fn mset(ctx: &mut Ctx) -> Outcome {
     let pairs = pairs(ctx.args, 1, ctx.args.len()).ok_or_else(|| errors::wrong_arity("mset"))?;
-    set_pairs(ctx.db(), pairs, Expiry::Clear);
+    set_pairs(ctx, pairs, Expiry::Clear);
     ctx.reply.ok();
     Ok(())
 }
@@ -253,12 +254,11 @@ fn mset(ctx: &mut Ctx) -> Outcome {
 /// MSETNX key value [key value ...]
 fn msetnx(ctx: &mut Ctx) -> Outcome {
     let pairs = pairs(ctx.args, 1, ctx.args.len()).ok_or_else(|| errors::wrong_arity("msetnx"))?;
-    let (db, reply) = ctx.db_and_reply();
-    let met = all_hold(Condition::Missing, db, pairs.clone());
+    let met = all_hold(Condition::Missing, ctx.db(), pairs.clone());
     if met {
-        set_pairs(db, pairs, Expiry::Clear);
+        set_pairs(ctx, pairs, Expiry::Clear);
     }
-    reply.integer(i64::from(met));
+    ctx.reply.integer(i64::from(met));
     Ok(())
 }
 
@@ -273,12 +273,11 @@ fn msetex(ctx: &mut Ctx) -> Outcome {
     let pairs = pairs(ctx.args, 2, end).ok_or(errors::SYNTAX)?;
     let options = Options::parse(&ctx.args, end, Caller::MSetEx)?;
     let expiry = options.expiry(ctx.state.keyspace.now(), Caller::MSetEx)?;
-    let (db, reply) = ctx.db_and_reply();
-    let met = all_hold(options.condition, db, pairs.clone());
+    let met = all_hold(options.condition, ctx.db(), pairs.clone());
     if met {
-        set_pairs(db, pairs, expiry);
+        set_pairs(ctx, pairs, expiry);
     }
-    reply.integer(i64::from(met));
+    ctx.reply.integer(i64::from(met));
     Ok(())
 }
 
@@ -307,8 +306,16 @@ fn all_hold<'a>(
     }
 }
 
-fn set_pairs<'a>(db: &mut Db, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, expiry: Expiry) {
+fn set_pairs<'a>(ctx: &mut Ctx, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, expiry: Expiry) {
     for (key, value) in pairs {
-        db.set(key, value, expiry);
+        set_one(ctx, key, value, expiry);
+    }
+}
+
+fn set_one(ctx: &mut Ctx, key: &[u8], value: &[u8], expiry: Expiry) {
+    ctx.db().set(key, value, expiry);
+    ctx.modified(key, EventClass::String, "set");
+    if let Expiry::At(_) = expiry {
+        ctx.notify(key, EventClass::Generic, "expire");
     }
 }

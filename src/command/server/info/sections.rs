@@ -76,8 +76,8 @@ pub fn clients(text: &mut Text, state: &mut State) {
     text.field("client_recent_max_output_buffer", output);
     // Until there are blocking commands, only CLIENT PAUSE blocks.
     text.field("blocked_clients", state.postponed.len());
+    text.field("tracking_clients", state.tracking.clients());
     text.fields(&[
-        ("tracking_clients", 0),
         ("clients_in_timeout_table", 0),
         ("total_blocking_keys", 0),
         ("total_blocking_keys_on_nokey", 0),
@@ -138,6 +138,11 @@ pub fn stats(text: &mut Text, state: &mut State) {
         ("pubsubshard_channels", state.pubsub.topics(Kind::Shard).len()),
     ]);
     text.fields(NOT_HERE);
+    text.fields(&[
+        ("tracking_total_keys", state.tracking.keys()),
+        ("tracking_total_items", state.tracking.items()),
+        ("tracking_total_prefixes", state.tracking.prefixes()),
+    ]);
     text.field("unexpected_error_replies", 0);
     text.field("total_error_replies", state.stats.total_errors);
     text.field("dump_payload_sanitizations", 0);
@@ -202,9 +207,6 @@ const NOT_HERE: &[(&str, u32)] = &[
     ("active_defrag_key_misses", 0),
     ("total_active_defrag_time", 0),
     ("current_active_defrag_time", 0),
-    ("tracking_total_keys", 0),
-    ("tracking_total_items", 0),
-    ("tracking_total_prefixes", 0),
 ];
 
 fn event_loop(text: &mut Text, state: &State) {

@@ -1,0 +1,149 @@
+//! Keyspace events: what happens to keys, told to those who follow it.
+//!
+//! What a command does it says itself ([`Ctx::modified`], [`Ctx::notify`]). What the keyspace does
+//! on its own or notices stands in its journal, and is told before what the command says next,
+//! because it happened before.
+//!
+//! Invariant: with nobody following, a write pays for one load and a branch.
+
+use super::ctx::Ctx;
+use super::state::State;
+use super::tracking::Cause;
+use crate::config::notify;
+use crate::keyspace::{Happening, Interest, Record};
+use crate::session::ClientId;
+use crate::session::pubsub::Kind;
+
+/// Classes of keyspace events, as `notify-keyspace-events` selects them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum EventClass {
+    Generic,
+    String,
+    List,
+    Set,
+    Hash,
+    Zset,
+    Expired,
+    Evicted,
+    KeyMiss,
+    New,
+}
+
+impl EventClass {
+    /// The class's bit in the parameter.
+    const fn bit(self) -> u32 {
+        match self {
+            EventClass::Generic => notify::GENERIC,
+            EventClass::String => notify::STRING,
+            EventClass::List => notify::LIST,
+            EventClass::Set => notify::SET,
+            EventClass::Hash => notify::HASH,
+            EventClass::Zset => notify::ZSET,
+            EventClass::Expired => notify::EXPIRED,
+            EventClass::Evicted => notify::EVICTED,
+            EventClass::KeyMiss => notify::KEY_MISS,
+            EventClass::New => notify::NEW,
+        }
+    }
+}
+
+/// One event.
+pub struct Event<'a> {
+    pub db: usize,
+    pub class: EventClass,
+    pub name: &'a str,
+    pub key: &'a [u8],
+}
+
+impl Ctx<'_> {
+    /// Tells everyone who asked that this command changed `key`: watchers, clients that cache it,
+    /// and who follows events of that class.
+    #[inline]
+    pub fn modified(&mut self, key: &[u8], class: EventClass, name: &str) {
+        self.modified_in(self.db, key, class, name);
+    }
+
+    /// As [`Ctx::modified`], in another database.
+    #[inline]
+    pub fn modified_in(&mut self, db: usize, key: &[u8], class: EventClass, name: &str) {
+        self.state.keyspace.db(db).touch_watched(key);
+        if self.state.followed {
+            self.state.tell_change(self.id, Event { db, class, name, key });
+        }
+    }
+
+    /// Publishes an event to those who follow its class, and nothing else.
+    #[inline]
+    pub fn notify(&mut self, key: &[u8], class: EventClass, name: &str) {
+        if self.state.followed {
+            self.state.tell(self.id, Event { db: self.db, class, name, key });
+        }
+    }
+}
+
+impl State {
+    /// Finds out who follows what, after a change of the parameter or of the clients that track.
+    pub fn apply_followers(&mut self) {
+        let classes = self.config.notify_keyspace_events;
+        let published = classes & (notify::KEYSPACE | notify::KEYEVENT) != 0;
+        self.events = if published { classes } else { 0 };
+        let tracked = !self.tracking.is_idle();
+        self.followed = self.events != 0 || tracked;
+        let published = |class: EventClass| self.events & class.bit() != 0;
+        let interest = Interest::default()
+            .with(Happening::Expired, published(EventClass::Expired) || tracked)
+            .with(Happening::New, published(EventClass::New))
+            .with(Happening::Missed, published(EventClass::KeyMiss));
+        self.keyspace.set_interest(interest);
+    }
+
+    #[cold]
+    fn tell_change(&mut self, by: ClientId, event: Event<'_>) {
+        self.tell_records(Some(by));
+        self.invalidate(event.key, Cause::Command(by));
+        self.publish_event(&event);
+    }
+
+    #[cold]
+    fn tell(&mut self, by: ClientId, event: Event<'_>) {
+        self.tell_records(Some(by));
+        self.publish_event(&event);
+    }
+
+    /// Tells what stands in the keyspace's journal; `during` is the client in execution, if any.
+    #[cold]
+    pub fn tell_records(&mut self, during: Option<ClientId>) {
+        for Record { happening, db, key } in self.keyspace.take_records() {
+            let (class, name) = match happening {
+                Happening::Expired => (EventClass::Expired, "expired"),
+                Happening::New => (EventClass::New, "new"),
+                Happening::Missed => (EventClass::KeyMiss, "keymiss"),
+            };
+            self.publish_event(&Event { db, class, name, key: &key });
+            if happening == Happening::Expired {
+                self.invalidate(&key, Cause::Keyspace { during });
+            }
+        }
+    }
+
+    fn publish_event(&mut self, event: &Event<'_>) {
+        if self.events & event.class.bit() == 0 || !self.somebody_listens() {
+            return;
+        }
+        let db = event.db.to_string();
+        let channel =
+            |prefix: &str, topic: &[u8]| [prefix.as_bytes(), db.as_bytes(), b"__:", topic].concat();
+        let name = event.name.as_bytes();
+        if self.events & notify::KEYSPACE != 0 {
+            self.publish(&channel("__keyspace@", event.key), name);
+        }
+        if self.events & notify::KEYEVENT != 0 {
+            self.publish(&channel("__keyevent@", name), event.key);
+        }
+    }
+
+    fn somebody_listens(&self) -> bool {
+        let listens = |kind| !self.pubsub.topics(kind).is_empty();
+        listens(Kind::Channel) || listens(Kind::Pattern)
+    }
+}

@@ -1,0 +1,277 @@
+//! Keyspace events: which command causes which, in which order, and who is not told.
+
+use crate::support::*;
+use std::time::Duration;
+
+/// A client that hears all events, and one that causes them.
+struct Pair {
+    listener: Client,
+    client: Client,
+}
+
+impl Pair {
+    fn new(server: &Server, classes: &str) -> Pair {
+        let (mut listener, mut client) = (server.client(), server.client());
+        client.check(&format!("CONFIG SET notify-keyspace-events \"{classes}\""), ok());
+        assert!(!listener.run("PSUBSCRIBE __key*").is_error());
+        Pair { listener, client }
+    }
+
+    /// The events that `line` causes, as `event key` or, of the keyspace form, `key event`.
+    fn events_of(&mut self, line: &str) -> Vec<String> {
+        self.client.run(line);
+        self.events()
+    }
+
+    /// The events up to now.
+    fn events(&mut self) -> Vec<String> {
+        assert_eq!(self.client.run("PUBLISH __key_end end").as_int(), 1);
+        let mut events = Vec::new();
+        loop {
+            let event = self.next();
+            if event == "__key_end end" {
+                return events;
+            }
+            let short = event.replace("__keyevent@0__:", "").replace("__keyspace@0__:", "@");
+            events.push(short);
+        }
+    }
+
+    /// The next message with its channel.
+    fn next(&mut self) -> String {
+        let message = self.listener.recv();
+        let [_, _, channel, text] = message.items() else { panic!("no pmessage: {message:?}") };
+        format!("{} {}", channel.text(), text.text())
+    }
+}
+
+/// Runs each line on a fresh server of each driver and compares the events it causes.
+fn check(classes: &str, lines: &[(&str, &[&str])]) {
+    each_backend(|server| {
+        let mut pair = Pair::new(server, classes);
+        for (line, expected) in lines {
+            assert_eq!(pair.events_of(line), *expected, "{line}");
+        }
+    });
+}
+
+#[test]
+fn strings() {
+    check(
+        "E$g",
+        &[
+            ("SET a 1", &["set a"]),
+            ("SET a 1 NX", &[]),
+            ("SET a 1 EX 100", &["set a", "expire a"]),
+            ("SET a 1 KEEPTTL", &["set a"]),
+            ("SET a 2 GET", &["set a"]),
+            ("SETNX a 1", &[]),
+            ("SETNX b 1", &["set b"]),
+            ("SETEX b 100 1", &["set b", "expire b"]),
+            ("PSETEX b 100000 1", &["set b", "expire b"]),
+            ("MSET c 1 d 1", &["set c", "set d"]),
+            ("MSETNX c 1 e 1", &[]),
+            ("MSETNX e 1 f 1", &["set e", "set f"]),
+            ("GETSET a 5", &["set a"]),
+            ("APPEND a 6", &["append a"]),
+            ("APPEND new 6", &["append new"]),
+            ("SETRANGE a 1 x", &["setrange a"]),
+            ("SETRANGE a 1 \"\"", &[]),
+            ("INCR n", &["incrby n"]),
+            ("DECRBY n 2", &["incrby n"]),
+            ("INCRBYFLOAT n 0.5", &["incrbyfloat n"]),
+            ("INCR n", &[]),
+            ("GETEX a EX 100", &["expire a"]),
+            ("GETEX a PERSIST", &["persist a"]),
+            ("GETEX a PERSIST", &[]),
+            ("GETEX a EXAT 1", &["del a"]),
+            ("GETDEL b", &["del b"]),
+            ("GETDEL b", &[]),
+            ("GET c", &[]),
+        ],
+    );
+}
+
+#[test]
+fn newer_strings() {
+    each_backend(|server| {
+        if server.is_stand_in() {
+            return;
+        }
+        let mut pair = Pair::new(server, "E$g");
+        assert_eq!(pair.events_of("MSETEX 2 a 1 b 2"), ["set a", "set b"]);
+        assert_eq!(pair.events_of("MSETEX 1 a 1 EX 9"), ["set a", "expire a"]);
+        assert_eq!(pair.events_of("DELIFEQ a 2"), [""; 0]);
+        assert_eq!(pair.events_of("DELIFEQ a 1"), ["del a"]);
+        assert_eq!(pair.events_of("SET b 3 IFEQ 9"), [""; 0]);
+        assert_eq!(pair.events_of("SET b 3 IFEQ 2"), ["set b"]);
+    });
+}
+
+#[test]
+fn bitmaps() {
+    check(
+        "E$g",
+        &[
+            ("SETBIT b 7 1", &["setbit b"]),
+            ("SETBIT b 7 1", &[]),
+            ("SETBIT b 100 0", &["setbit b"]),
+            ("BITFIELD b SET u8 0 255", &["setbit b"]),
+            ("BITFIELD b SET u8 0 255", &[]),
+            ("BITFIELD b GET u8 0", &[]),
+            ("BITFIELD b OVERFLOW FAIL INCRBY u8 0 1", &[]),
+            ("BITFIELD z OVERFLOW FAIL SET u8 0 256", &[]),
+            ("BITOP AND c b b", &["set c"]),
+            ("BITOP AND c nokey", &["del c"]),
+            ("BITOP AND c nokey", &[]),
+        ],
+    );
+}
+
+#[test]
+fn keys_of_any_type() {
+    check(
+        "Eg",
+        &[
+            ("MSET a 1 b 2 c 3", &[]),
+            ("EXPIRE a 100", &["expire a"]),
+            ("EXPIRE a 100 NX", &[]),
+            ("PEXPIREAT a 33177117420000", &["expire a"]),
+            ("EXPIRE nokey 100", &[]),
+            ("PERSIST a", &["persist a"]),
+            ("PERSIST a", &[]),
+            ("EXPIRE a -1", &["del a"]),
+            ("DEL b nokey c", &["del b", "del c"]),
+            ("MSET a 1 b 2", &[]),
+            ("UNLINK a nokey", &["del a"]),
+            ("RENAME b b", &[]),
+            ("RENAME b c", &["rename_from b", "rename_to c"]),
+            ("RENAMENX c d", &["rename_from c", "rename_to d"]),
+            ("COPY d e", &["copy_to e"]),
+            ("COPY d e", &[]),
+            ("COPY d e DB 1", &["__keyevent@1__:copy_to e"]),
+            ("MOVE d 1", &["move_from d", "__keyevent@1__:move_to d"]),
+            ("MOVE e 1", &[]),
+            ("FLUSHALL", &[]),
+        ],
+    );
+}
+
+#[test]
+fn new_keys_come_before_what_made_them() {
+    check(
+        "AnE",
+        &[
+            ("SET a 1", &["new a", "set a"]),
+            ("SET a 1", &["set a"]),
+            ("MSET b 1 a 1 c 1", &["new b", "set b", "set a", "new c", "set c"]),
+            ("SETBIT d 1 1", &["new d", "setbit d"]),
+            ("BITFIELD z OVERFLOW FAIL SET u8 0 256", &["new z"]),
+            // The old key of that name goes first, as in Redis.
+            ("RENAME a b", &["new b", "rename_from a", "rename_to b"]),
+            ("COPY b c REPLACE", &["new c", "copy_to c"]),
+            ("MOVE c 1", &["__keyevent@1__:new c", "move_from c", "__keyevent@1__:move_to c"]),
+        ],
+    );
+}
+
+#[test]
+fn readers_miss() {
+    check(
+        "Em",
+        &[
+            ("GET a", &["keymiss a"]),
+            ("MGET a b", &["keymiss a", "keymiss b"]),
+            ("EXISTS a", &["keymiss a"]),
+            ("TYPE a", &["keymiss a"]),
+            ("TTL a", &["keymiss a"]),
+            ("OBJECT ENCODING a", &[]),
+            ("INCR a", &[]),
+            ("GET a", &[]),
+            ("SETNX b 1", &[]),
+            ("SET c 1 GET", &["keymiss c"]),
+        ],
+    );
+}
+
+#[test]
+fn both_forms_and_only_the_classes_asked_for() {
+    check("KEA", &[("SET a 1", &["@a set", "set a"]), ("GET nokey", &[])]);
+    check("K$", &[("SET a 1 EX 9", &["@a set"]), ("DEL a", &[])]);
+    check("A", &[("SET a 1", &[])]);
+    check("", &[("SET a 1", &[])]);
+}
+
+#[test]
+fn a_database_has_its_own_channels() {
+    each_backend(|server| {
+        let mut pair = Pair::new(server, "KEA");
+        pair.client.check("SELECT 5", ok());
+        pair.client.check("SET a 1", ok());
+        assert_eq!(pair.next(), "__keyspace@5__:a set");
+        assert_eq!(pair.next(), "__keyevent@5__:set a");
+        pair.client.check("SWAPDB 5 6", ok());
+        pair.client.check("SELECT 6", ok());
+        pair.client.check("DEL a", int(1));
+        assert_eq!(pair.next(), "__keyspace@6__:a del");
+    });
+}
+
+#[test]
+fn a_key_expires_at_its_deadline() {
+    each_backend(|server| {
+        let mut pair = Pair::new(server, "Ex");
+        pair.client.check("SET a 1 PX 60", ok());
+        let begin = std::time::Instant::now();
+        assert_eq!(pair.next(), "__keyevent@0__:expired a");
+        let after = begin.elapsed();
+        let late = Duration::from_millis(40 + 500 * u64::from(server.is_stand_in()));
+        assert!(after > Duration::from_millis(50), "{after:?}");
+        assert!(after < Duration::from_millis(60) + late, "{after:?}");
+        assert!(pair.events().is_empty());
+    });
+}
+
+#[test]
+fn whoever_notices_first_that_a_key_expired_tells_it_first() {
+    each_backend(|server| {
+        let mut pair = Pair::new(server, "EAnm");
+        pair.client.check("DEBUG SET-ACTIVE-EXPIRE 0", ok());
+        pair.client.check("MSET a 1 b 1 c 1 d 1", ok());
+        for key in ["a", "b", "c", "d"] {
+            pair.client.check(&format!("PEXPIRE {key} 1"), int(1));
+        }
+        std::thread::sleep(Duration::from_millis(10));
+        pair.events();
+        assert_eq!(pair.events_of("GET a"), ["expired a", "keymiss a"]);
+        assert_eq!(pair.events_of("SET b 2"), ["expired b", "new b", "set b"]);
+        assert_eq!(pair.events_of("DEL c"), ["expired c"]);
+        assert_eq!(
+            pair.events_of("MSET x 1 d 1"),
+            ["new x", "set x", "expired d", "new d", "set d"]
+        );
+    });
+}
+
+#[test]
+fn a_transaction_tells_its_events_as_they_happen() {
+    each_backend(|server| {
+        let mut pair = Pair::new(server, "EA");
+        pair.client.pipeline(&["MULTI", "SET a 1", "INCR a", "DEL a"]);
+        pair.client.check("EXEC", array([ok(), int(2), int(1)]));
+        assert_eq!(pair.events(), ["set a", "incrby a", "del a"]);
+    });
+}
+
+#[test]
+fn events_about_oneself_follow_the_reply() {
+    each_backend(|server| {
+        let mut client = server.client3();
+        client.check("CONFIG SET notify-keyspace-events EA", ok());
+        assert!(!client.run("SUBSCRIBE __keyevent@0__:set").is_error());
+        let replies = client.pipeline(&["SET a 1", "PING"]);
+        let event = Value::Push(vec![bulk("message"), bulk("__keyevent@0__:set"), bulk("a")]);
+        assert_eq!(replies, [ok(), event]);
+        assert_eq!(client.recv(), simple("PONG"));
+    });
+}
