@@ -120,7 +120,13 @@ impl Client {
     /// Reads once; false at the end of the connection.
     fn fill(&mut self) -> std::io::Result<bool> {
         let mut chunk = [0; 64 * 1024];
-        let count = self.stream.read(&mut chunk)?;
+        let count = loop {
+            match self.stream.read(&mut chunk) {
+                // A machine that was suspended meanwhile is no reason to fail.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                outcome => break outcome?,
+            }
+        };
         self.received.extend_from_slice(&chunk[..count]);
         Ok(count > 0)
     }
