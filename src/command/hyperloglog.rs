@@ -2,7 +2,7 @@
 //!
 //! Invariant: a string that is corrupted is refused and stays as it is.
 
-use super::ctx::{Ctx, string};
+use super::ctx::{Ctx, EventClass, string};
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::{Db, Expiry};
 use crate::resp::Args;
@@ -94,6 +94,9 @@ fn pfadd(ctx: &mut Ctx) -> Outcome {
         }
     };
     reply.integer(i64::from(changed));
+    if changed {
+        ctx.modified(key, EventClass::String, "pfadd");
+    }
     Ok(())
 }
 
@@ -135,15 +138,18 @@ fn add_dense(db: &mut Db, key: &[u8], elements: Option<Args<'_>>) -> bool {
 /// PFCOUNT key [key ...]
 fn pfcount(ctx: &mut Ctx) -> Outcome {
     let keys = ctx.args.after(1);
-    let (db, reply) = ctx.db_and_reply();
-    let count = if keys.len() == 1 { count_one(db, keys.at(0))? } else { union(db, keys)?.count() };
-    reply.integer(count.cast_signed());
+    let count = match keys.len() {
+        1 => count_one(ctx, keys.at(0))?,
+        _ => union(ctx.db(), keys)?.count(),
+    };
+    ctx.reply.integer(count.cast_signed());
     Ok(())
 }
 
 /// The estimate that the key keeps, made anew if it is stale. That one is kept counts as a change
 /// of the key, as in Redis.
-fn count_one(db: &mut Db, key: &[u8]) -> Result<u64, Reject> {
+fn count_one(ctx: &mut Ctx, key: &[u8]) -> Result<u64, Reject> {
+    let db = ctx.db();
     let Some(hll) = hyperloglog(db.read(key))? else { return Ok(0) };
     if let Some(estimate) = hll.estimate() {
         db.make_raw(key);
@@ -151,6 +157,7 @@ fn count_one(db: &mut Db, key: &[u8]) -> Result<u64, Reject> {
     }
     let count = hll.count().map_err(corrupted)?;
     hll::keep_estimate(db.string_mut(key, 0), count);
+    ctx.touched(key);
     Ok(count)
 }
 
@@ -167,6 +174,7 @@ fn pfmerge(ctx: &mut Ctx) -> Outcome {
     union.write_to(&mut merged).map_err(corrupted)?;
     db.set_raw(destination, merged.into_bytes(), Expiry::Keep);
     reply.ok();
+    ctx.modified(destination, EventClass::String, "pfadd");
     Ok(())
 }
 

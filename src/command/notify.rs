@@ -4,7 +4,7 @@
 //! on its own or notices stands in its journal, and is told before what the command says next,
 //! because it happened before.
 //!
-//! Invariant: with nobody following, a write pays for one load and a branch.
+//! Invariant: with nobody following, a write pays for a load and a branch or two.
 
 use super::ctx::Ctx;
 use super::state::State;
@@ -48,11 +48,11 @@ impl EventClass {
 }
 
 /// One event.
-pub struct Event<'a> {
-    pub db: usize,
-    pub class: EventClass,
-    pub name: &'a str,
-    pub key: &'a [u8],
+struct Event<'a> {
+    db: usize,
+    class: EventClass,
+    name: &'a str,
+    key: &'a [u8],
 }
 
 impl Ctx<'_> {
@@ -66,17 +66,32 @@ impl Ctx<'_> {
     /// As [`Ctx::modified`], in another database.
     #[inline]
     pub fn modified_in(&mut self, db: usize, key: &[u8], class: EventClass, name: &str) {
-        self.state.keyspace.db(db).touch_watched(key);
-        if self.state.followed {
-            self.state.tell_change(self.id, Event { db, class, name, key });
-        }
+        self.touched_in(db, key);
+        self.notify_in(db, key, class, name);
+    }
+
+    /// As [`Ctx::modified`], for a change that is no event.
+    pub fn touched(&mut self, key: &[u8]) {
+        self.touched_in(self.db, key);
     }
 
     /// Publishes an event to those who follow its class, and nothing else.
-    #[inline]
     pub fn notify(&mut self, key: &[u8], class: EventClass, name: &str) {
+        self.notify_in(self.db, key, class, name);
+    }
+
+    #[inline]
+    fn touched_in(&mut self, db: usize, key: &[u8]) {
+        self.state.keyspace.db(db).touch_watched(key);
         if self.state.followed {
-            self.state.tell(self.id, Event { db: self.db, class, name, key });
+            self.state.tell_change(self.id, key);
+        }
+    }
+
+    #[inline]
+    fn notify_in(&mut self, db: usize, key: &[u8], class: EventClass, name: &str) {
+        if self.state.followed {
+            self.state.tell_event(self.id, &Event { db, class, name, key });
         }
     }
 }
@@ -98,16 +113,15 @@ impl State {
     }
 
     #[cold]
-    fn tell_change(&mut self, by: ClientId, event: Event<'_>) {
+    fn tell_change(&mut self, by: ClientId, key: &[u8]) {
         self.tell_records(Some(by));
-        self.invalidate(event.key, Cause::Command(by));
-        self.publish_event(&event);
+        self.invalidate(key, Cause::Command(by));
     }
 
     #[cold]
-    fn tell(&mut self, by: ClientId, event: Event<'_>) {
+    fn tell_event(&mut self, by: ClientId, event: &Event<'_>) {
         self.tell_records(Some(by));
-        self.publish_event(&event);
+        self.publish_event(event);
     }
 
     /// Tells what stands in the keyspace's journal; `during` is the client in execution, if any.

@@ -5,7 +5,8 @@ use crate::support::*;
 const NOT_HLL: &str = "WRONGTYPE Key is not a valid HyperLogLog string value.";
 const CORRUPTED: &str = "INVALIDOBJ Corrupted HLL object detected";
 /// Three elements as Redis stores them; the estimate is stale.
-const ABC: &str = r"HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80`\xf3\x80P\xb1\x84K\xfb\x80BZ";
+const ABC: &str =
+    r"HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80`\xf3\x80P\xb1\x84K\xfb\x80BZ";
 
 /// Runs each line and compares its reply, on a fresh server of each driver.
 fn check(lines: &[(&str, Value)]) {

@@ -129,6 +129,19 @@ fn bitmaps() {
 }
 
 #[test]
+fn hyperloglogs() {
+    check(
+        "E$g",
+        &[
+            ("PFADD a 1 2", &["pfadd a"]),
+            ("PFADD a 1 2", &[]),
+            ("PFCOUNT a", &[]),
+            ("PFMERGE b a", &["pfadd b"]),
+        ],
+    );
+}
+
+#[test]
 fn keys_of_any_type() {
     check(
         "Eg",
