@@ -12,6 +12,8 @@
 //!
 //! Invariant: a key is there once; knows nothing of what keys and payloads mean.
 
+use std::fmt;
+
 use crate::base::alloc;
 use crate::base::hash::Keyed;
 use crate::ds::pool::Pool;
@@ -49,6 +51,12 @@ impl Hashing<u32> for Keys<'_> {
 
 fn item(items: &Pool<Box<[u8]>>, id: u32) -> &[u8] {
     items.get(id).expect("a number in the table has its item")
+}
+
+impl fmt::Debug for Dict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dict").field("len", &self.len()).finish_non_exhaustive()
+    }
 }
 
 impl Default for Dict {
@@ -101,6 +109,11 @@ impl Dict {
 
     /// Adds an item and returns its number. The caller knows that the key is not there.
     pub fn insert(&mut self, key: &[u8], payload: &[u8]) -> u32 {
+        self.insert_parts(key, &[payload])
+    }
+
+    /// As [`Dict::insert`], with a payload of several parts.
+    pub fn insert_parts(&mut self, key: &[u8], payload: &[&[u8]]) -> u32 {
         let hash = self.hasher.hash(key);
         let item = join(key, payload);
         self.item_bytes += alloc::estimate(item.len());
@@ -112,11 +125,19 @@ impl Dict {
 
     /// Gives the item behind `id` another payload; panics when there is none.
     pub fn set(&mut self, id: u32, payload: &[u8]) {
+        self.set_parts(id, &[payload]);
+    }
+
+    /// As [`Dict::set`], with a payload of several parts.
+    pub fn set_parts(&mut self, id: u32, payload: &[&[u8]]) {
         let item = self.items.get_mut(id).expect("the caller knows the number");
         let (key, old) = split(item);
-        if old.len() == payload.len() {
-            let start = item.len() - payload.len();
-            item[start..].copy_from_slice(payload);
+        if old.len() == payload.iter().map(|part| part.len()).sum() {
+            let mut at = item.len() - old.len();
+            for part in payload {
+                item[at..at + part.len()].copy_from_slice(part);
+                at += part.len();
+            }
             return;
         }
         let new = join(key, payload);
@@ -181,9 +202,14 @@ impl Dict {
 }
 
 /// An item in one allocation.
-fn join(key: &[u8], payload: &[u8]) -> Box<[u8]> {
+fn join(key: &[u8], payload: &[&[u8]]) -> Box<[u8]> {
     let (head, head_len) = length(key.len());
-    [&head[..head_len], key, payload].concat().into_boxed_slice()
+    let payload_len: usize = payload.iter().map(|part| part.len()).sum();
+    let mut item = Vec::with_capacity(head_len + key.len() + payload_len);
+    item.extend_from_slice(&head[..head_len]);
+    item.extend_from_slice(key);
+    payload.iter().for_each(|part| item.extend_from_slice(part));
+    item.into_boxed_slice()
 }
 
 /// Key and payload of an item.
@@ -326,6 +352,10 @@ mod tests {
         let id = dict.find(&7u32.to_le_bytes()).expect("inserted");
         dict.payload_mut(id).fill(9);
         assert_eq!(dict.get(id), (&7u32.to_le_bytes()[..], &[9; 4][..]));
+        dict.set_parts(id, &[b"ab", b"", b"cd"]);
+        assert_eq!(dict.get(id).1, b"abcd");
+        dict.set_parts(id, &[b"ab", b"cde"]);
+        assert_eq!(dict.get(id).1, b"abcde");
     }
 
     #[test]
