@@ -8,6 +8,7 @@ pub mod intset;
 pub mod map;
 pub mod pool;
 pub mod prefetch;
+pub mod ranked;
 pub mod segments;
 pub mod table;
 pub mod wheel;
