@@ -6,6 +6,7 @@ pub mod arena;
 pub mod dict;
 pub mod intset;
 pub mod map;
+pub mod listpack;
 pub mod pool;
 pub mod prefetch;
 pub mod ranked;
