@@ -20,21 +20,19 @@ pub struct Op {
 
 impl Op {
     /// The opcode at `at`; `None` behind the last one.
+    #[inline]
     pub fn at(bytes: &[u8], at: usize) -> Option<Result<Op, Corrupted>> {
-        let (low, bits) = (bytes.get(at)? & 0x3f, bytes[at] >> 6);
-        Some(match bits {
-            0 => Ok(Op { value: 0, run: u16::from(low) + 1, size: 1 }),
-            1 => match bytes.get(at + 1) {
-                Some(&byte) => {
-                    Ok(Op { value: 0, run: u16::from_be_bytes([low, byte]) + 1, size: 2 })
-                }
-                None => Err(Corrupted),
-            },
-            _ => {
-                let value = (bytes[at] >> 2 & 0x1f) + 1;
-                Ok(Op { value, run: u16::from(bytes[at] & 3) + 1, size: 1 })
-            }
-        })
+        let opcode = *bytes.get(at)?;
+        let next = bytes.get(at + 1);
+        let (value, run, size) = if opcode & 0x80 > 0 {
+            ((opcode >> 2 & 0x1f) + 1, u16::from(opcode & 3), 1)
+        } else if opcode & 0x40 == 0 {
+            (0, u16::from(opcode), 1)
+        } else {
+            let Some(&next) = next else { return Some(Err(Corrupted)) };
+            (0, u16::from_be_bytes([opcode & 0x3f, next]), 2)
+        };
+        Some(Ok(Op { value, run: run + 1, size }))
     }
 
     pub fn joins(self, next: Op) -> bool {
@@ -97,17 +95,21 @@ pub struct Place {
 impl Place {
     pub const START: Place = Place { at: HEADER_BYTES, first: 0, previous: None, earlier: None };
 
-    /// Walks on to the opcode that has register `index`.
+    /// Walks on to the opcode that has register `index`. This is where adding to a sparse form
+    /// spends its time.
     pub fn advance(&mut self, bytes: &[u8], index: u16) -> Result<Op, Corrupted> {
-        loop {
-            let op = Op::at(bytes, self.at).ok_or(Corrupted)??;
-            if index - self.first < op.run {
-                return Ok(op);
+        let Place { mut at, mut first, mut previous, mut earlier } = *self;
+        let op = loop {
+            let op = Op::at(bytes, at).ok_or(Corrupted)??;
+            if index - first < op.run {
+                break op;
             }
-            self.earlier = self.previous.replace((self.at, self.first));
-            self.at += op.size;
-            self.first += op.run;
-        }
+            earlier = previous.replace((at, first));
+            at += op.size;
+            first += op.run;
+        };
+        *self = Place { at, first, previous, earlier };
+        Ok(op)
     }
 
     /// Goes back to the opcode before, which a merge leaves where it is; to the beginning, unless
