@@ -1,6 +1,7 @@
 //! Runs one command that passed every gate: times it, counts it, and tells the slow log and
 //! MONITOR about it. EXEC runs its queue through here as well.
 
+use super::output::UNCOUNTED_BYTES;
 use super::spec::Flags;
 use super::table::Row;
 use super::tracking::remember_keys;
@@ -32,6 +33,10 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     if ctx.state.followed {
         ctx.state.tell_records(Some(ctx.id));
         remember_keys(ctx, command);
+    }
+    if ctx.reply.out.len() > UNCOUNTED_BYTES && ctx.state.limit_output(ctx.id, ctx.reply.out.len())
+    {
+        *ctx.reply.out = Vec::new();
     }
 
     ctx.state.stamp = stamp();

@@ -23,6 +23,7 @@ pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
 pub mod notify;
+pub mod output;
 mod publish;
 pub mod pubsub;
 pub mod scan;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
+use super::output::Laggards;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
@@ -40,6 +41,8 @@ pub struct State {
     pub postponed: Vec<ClientId>,
     /// Clients with output that leaves at the end of the turn.
     pub writable: Vec<ClientId>,
+    /// Clients that more output waits for than their soft limit allows.
+    pub laggards: Laggards,
     /// What handlers ask of the server, served after the batch.
     pub requests: Vec<Request>,
 }

@@ -507,7 +507,6 @@ mod tests {
             [
                 "No effect yet, waiting for persistence: appendonly, save",
                 "No effect yet, waiting for eviction: maxmemory, maxmemory-policy",
-                "No effect yet, waiting for limits on output: client-output-buffer-limit",
             ]
         );
     }

@@ -342,7 +342,6 @@ pub static TABLE: &[Param] = &[
         Kind::OutputLimits,
     )
     .field(field!(client_output_buffer_limits))
-    .later("limits on output")
     .doc("Reply bytes kept per class of client: class, hard, soft, seconds."),
     int("io-threads", "1", 1, 128)
         .immutable()

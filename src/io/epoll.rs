@@ -158,6 +158,11 @@ impl Epoll {
         self.table.get(conn).map(|connection| connection.descriptor().as_fd())
     }
 
+    pub(super) fn unsent(&self, conn: ConnId) -> usize {
+        let outgoing = self.table.get(conn).and_then(|connection| connection.send.as_ref());
+        outgoing.map_or(0, |outgoing| outgoing.buf.len() - outgoing.sent)
+    }
+
     pub(super) fn connections(&self) -> usize {
         self.table.open()
     }

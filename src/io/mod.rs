@@ -386,6 +386,11 @@ impl Driver {
         each!(&self.inner, inner => inner.fd(conn))
     }
 
+    /// Bytes of the send in flight that are not known to have left; 0 without one.
+    pub fn unsent(&self, conn: ConnId) -> usize {
+        each!(&self.inner, inner => inner.unsent(conn))
+    }
+
     /// Connections accepted or adopted whose descriptor is open.
     pub fn connections(&self) -> usize {
         each!(&self.inner, inner => inner.connections())

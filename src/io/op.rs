@@ -15,8 +15,9 @@ use {
     },
 };
 
-/// One kernel call sends no more than this; longer buffers go in several (U20).
-pub(super) const SEND_CHUNK_BYTES: usize = 64 << 20;
+/// One kernel call sends no more than this; longer buffers go in several (U20). While one is under
+/// way nobody knows how much of it has left, so it is small beside any limit on waiting output.
+pub(super) const SEND_CHUNK_BYTES: usize = 1 << 20;
 
 /// Generations fill the 24 bits that user_data has for them.
 const GENERATION_MASK: u32 = 0x00ff_ffff;

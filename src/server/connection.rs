@@ -4,6 +4,7 @@
 
 use super::Server;
 use super::batch::{Batch, Chunk, Found, Request};
+use crate::command::output::UNCOUNTED_BYTES;
 use crate::command::tracking;
 use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
 use crate::resp::{self, Args, Limits, Step};
@@ -231,6 +232,13 @@ impl Server {
     fn send(&mut self, id: ClientId) {
         let Some(client) = self.state.clients.get_mut(id) else { return };
         client.flags.remove(ClientFlags::WRITABLE);
+        if client.waiting_bytes() > UNCOUNTED_BYTES {
+            client.sending_bytes = self.driver.unsent(conn_id(id));
+            if self.state.limit_output(id, 0) {
+                return;
+            }
+        }
+        let Some(client) = self.state.clients.get_mut(id) else { return };
         let waiting = client.output.len();
         if client.has(ClientFlags::SENDING) {
             if waiting > OUTPUT_THROTTLE_BYTES && !client.has(ClientFlags::THROTTLED) {
@@ -261,6 +269,9 @@ impl Server {
         };
         client.flags.remove(ClientFlags::SENDING);
         client.sending_bytes = 0;
+        if client.waiting_bytes() <= UNCOUNTED_BYTES {
+            client.soft_limit_since_ms = None;
+        }
         if let Some(error) = error {
             log::debug!("Error writing to client: {error}");
             return self.state.close(id);

@@ -218,6 +218,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         monitors: Vec::new(),
         postponed: Vec::new(),
         writable: Vec::new(),
+        laggards: Default::default(),
         requests: Vec::new(),
     };
     state.apply_policy();

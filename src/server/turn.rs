@@ -1,5 +1,6 @@
 //! One turn of the loop, in its fixed order.
 
+use super::connection::conn_id;
 use super::{Server, figures};
 use crate::base::alloc;
 use crate::base::clock::unix_us_now;
@@ -68,7 +69,8 @@ impl Server {
         let pause = (!self.state.postponed.is_empty()).then_some(self.state.pause.until_ms);
         let timeouts = self.watches_timeouts().then_some(self.next_timeout_check_ms);
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
-        let deadline_ms = [pause, timeouts, expiry].into_iter().flatten().min()?;
+        let laggards = self.state.laggards_due_ms();
+        let deadline_ms = [pause, timeouts, expiry, laggards].into_iter().flatten().min()?;
         let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
@@ -86,6 +88,10 @@ impl Server {
         self.busy = expiring || freeing || tracking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
+        }
+        if self.state.laggards_due_ms().is_some_and(|due_ms| self.state.clock.unix_ms() >= due_ms) {
+            let driver = &self.driver;
+            self.state.limit_laggards(|client| driver.unsent(conn_id(client.key)));
         }
         if self.watches_timeouts() && self.state.clock.unix_ms() >= self.next_timeout_check_ms {
             self.close_idle();

@@ -37,6 +37,8 @@ impl ClientFlags {
     /// Listens to channels, patterns or shard channels.
     pub const SUBSCRIBER: ClientFlags = ClientFlags(1 << 15);
 
+    /// Listed among those who have more output waiting than their soft limit.
+    pub const LAGGARD: ClientFlags = ClientFlags(1 << 19);
     /// Connected from this machine.
     pub const LOCAL: ClientFlags = ClientFlags(1 << 14);
     /// Nothing more of this client is executed.
@@ -115,6 +117,8 @@ pub struct Client {
     pub output: Vec<u8>,
     /// Bytes of the send under way.
     pub sending_bytes: usize,
+    /// Unix time in milliseconds since when more output waits than the soft limit allows.
+    pub soft_limit_since_ms: Option<i64>,
     /// MULTI's queue and WATCH's keys, while either is in use.
     pub transaction: Option<Box<Transaction>>,
     /// CLIENT TRACKING, while it is on.
@@ -146,6 +150,7 @@ impl Client {
             held: Vec::new(),
             output: Vec::new(),
             sending_bytes: 0,
+            soft_limit_since_ms: None,
             transaction: None,
             tracking: None,
         }
@@ -170,6 +175,11 @@ impl Client {
                 .map(|text| text.len())
                 .sum::<usize>()
             + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
+    }
+
+    /// Bytes of output that have not left.
+    pub fn waiting_bytes(&self) -> usize {
+        self.output.len() + self.sending_bytes
     }
 
     /// Clients that may be silent for as long as they like.

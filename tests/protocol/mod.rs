@@ -3,5 +3,6 @@
 mod connections;
 mod errors;
 mod limits;
+mod output;
 mod requests;
 mod resp3;

@@ -12,7 +12,7 @@ use crate::session::{Client, ClientFlags, ReplyMode};
 use list::ClientType;
 
 mod kill;
-mod list;
+pub(super) mod list;
 mod tracking;
 
 /// The rows of this group.

@@ -1,0 +1,138 @@
+//! `client-output-buffer-limit`: who is cut off because too much waits for him.
+//!
+//! A client whose waiting output reaches the hard limit of his class is cut off at once, one that
+//! stays at the soft limit when his time is up. Nobody polls: those at their soft limit stand in a
+//! list whose earliest deadline the loop knows.
+//!
+//! Invariant: closes nothing by itself; a client that is cut off is one that asked to be closed.
+
+use super::State;
+use super::client::list::{ClientType, line};
+use crate::config::OutputLimit;
+use crate::session::{Client, ClientFlags, ClientId};
+
+/// Output that never counts. Redis has this much in a buffer that its limits do not look at, and
+/// sooner nobody has to look.
+pub const UNCOUNTED_BYTES: usize = 16 * 1024;
+
+/// Clients at their soft limit.
+#[derive(Default)]
+pub struct Laggards {
+    clients: Vec<ClientId>,
+    /// Unix time in milliseconds of the earliest deadline among them.
+    deadline_ms: Option<i64>,
+}
+
+/// What a limit says about a client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Verdict {
+    Within,
+    /// To be looked at again at this unix time in milliseconds.
+    AtSoftLimit(i64),
+    Beyond,
+}
+
+fn judge(limit: OutputLimit, bytes: u64, since_ms: i64, now_ms: i64) -> Verdict {
+    let reached = |limit: u64| limit > 0 && bytes >= limit;
+    let deadline_ms = since_ms + i64::from(limit.soft_seconds) * 1000 + 1;
+    match reached(limit.soft_bytes) {
+        _ if reached(limit.hard_bytes) => Verdict::Beyond,
+        true if now_ms >= deadline_ms => Verdict::Beyond,
+        true => Verdict::AtSoftLimit(deadline_ms),
+        false => Verdict::Within,
+    }
+}
+
+impl State {
+    /// Cuts a client off if more waits for him than his class may have; `unfinished` bytes of
+    /// replies are not yet with the client. True if nothing more is to be written for him.
+    pub fn limit_output(&mut self, id: ClientId, unfinished: usize) -> bool {
+        let now_ms = self.clock.unix_ms();
+        let Some(client) = self.clients.get_mut(id) else { return true };
+        if client.has(ClientFlags::CLOSING) {
+            return true;
+        }
+        let limits = self.config.client_output_buffer_limits;
+        let limit = match ClientType::of(client) {
+            ClientType::Pubsub => limits.pubsub,
+            ClientType::Replica => limits.replica,
+            ClientType::Normal | ClientType::Master => limits.normal,
+        };
+        let bytes = (client.waiting_bytes() + unfinished).saturating_sub(UNCOUNTED_BYTES);
+        let since_ms = client.soft_limit_since_ms.unwrap_or(now_ms);
+        match judge(limit, bytes as u64, since_ms, now_ms) {
+            Verdict::Within => client.soft_limit_since_ms = None,
+            Verdict::AtSoftLimit(deadline_ms) => self.lags(id, since_ms, deadline_ms),
+            Verdict::Beyond => {
+                self.cut_off(id);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn lags(&mut self, id: ClientId, since_ms: i64, deadline_ms: i64) {
+        let Laggards { clients, deadline_ms: earliest } = &mut self.laggards;
+        *earliest = Some(earliest.map_or(deadline_ms, |earliest| earliest.min(deadline_ms)));
+        let Some(client) = self.clients.get_mut(id) else { return };
+        client.soft_limit_since_ms = Some(since_ms);
+        if !client.has(ClientFlags::LAGGARD) {
+            client.flags.insert(ClientFlags::LAGGARD);
+            clients.push(id);
+        }
+    }
+
+    fn cut_off(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get(id) else { return };
+        log::warn!(
+            "Client {} scheduled to be closed ASAP for overcoming of output buffer limits.",
+            line(client, self)
+        );
+        self.stats.output_buffer_disconnections += 1;
+        self.close(id);
+        if let Some(client) = self.clients.get_mut(id) {
+            client.output = Vec::new();
+        }
+    }
+
+    /// Unix time in milliseconds at which [`State::limit_laggards`] is due.
+    pub fn laggards_due_ms(&self) -> Option<i64> {
+        self.laggards.deadline_ms
+    }
+
+    /// Looks at every client at his soft limit again. `unsent` tells what is still on its way.
+    pub fn limit_laggards(&mut self, unsent: impl Fn(&Client) -> usize) {
+        let Laggards { clients, .. } = std::mem::take(&mut self.laggards);
+        for id in clients {
+            let Some(client) = self.clients.get_mut(id) else { continue };
+            client.flags.remove(ClientFlags::LAGGARD);
+            client.sending_bytes = unsent(client);
+            self.limit_output(id, 0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: OutputLimit = OutputLimit { hard_bytes: 100, soft_bytes: 50, soft_seconds: 2 };
+
+    #[test]
+    fn the_hard_limit_is_the_end_and_the_soft_limit_after_its_time() {
+        assert_eq!(judge(LIMIT, 49, 0, 9000), Verdict::Within);
+        assert_eq!(judge(LIMIT, 50, 1000, 1000), Verdict::AtSoftLimit(3001));
+        assert_eq!(judge(LIMIT, 99, 1000, 3000), Verdict::AtSoftLimit(3001));
+        assert_eq!(judge(LIMIT, 99, 1000, 3001), Verdict::Beyond);
+        assert_eq!(judge(LIMIT, 100, 1000, 1000), Verdict::Beyond);
+    }
+
+    #[test]
+    fn no_limit_is_never_reached() {
+        assert_eq!(judge(OutputLimit::default(), u64::MAX, 0, i64::MAX), Verdict::Within);
+        let soft = OutputLimit { hard_bytes: 0, ..LIMIT };
+        assert_eq!(judge(soft, u64::MAX, 0, 0), Verdict::AtSoftLimit(2001));
+        let hard = OutputLimit { soft_bytes: 0, ..LIMIT };
+        assert_eq!(judge(hard, 99, 0, i64::MAX), Verdict::Within);
+    }
+}
