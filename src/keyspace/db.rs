@@ -47,6 +47,19 @@ pub struct KeyInfo {
     pub deadline: Option<i64>,
 }
 
+/// What became of a key whose collection was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// It was there and still is.
+    Kept,
+    /// It was not there and now is.
+    Created,
+    /// It was there; without elements it is gone.
+    Removed,
+    /// It was not there and still is not.
+    Absent,
+}
+
 /// One database.
 pub struct Db {
     pub(super) shared: Rc<Shared>,
@@ -137,7 +150,7 @@ impl Db {
     /// Sets `key` to text in the encoding `raw` whatever its length, as BITOP does; a value too
     /// large for an entry is kept without a copy.
     pub fn set_raw(&mut self, key: &[u8], value: Vec<u8>, expiry: Expiry) {
-        let content = Content::Value(Value::Bytes(value), ValueType::String, Encoding::Raw);
+        let content = Content::Value(Value::Bytes(value), Encoding::Raw);
         self.put(key, content, expiry);
     }
 
@@ -147,8 +160,42 @@ impl Db {
             return self.set(key, &value, expiry);
         }
         let encoding = Encoding::of_text(value.len());
-        let content = Content::Value(Value::Bytes(value), ValueType::String, encoding);
+        let content = Content::Value(Value::Bytes(value), encoding);
         self.put(key, content, expiry);
+    }
+
+    /// Runs `change` on the collection at `key`, which has that type, or on an empty one when the key
+    /// is missing; the caller checked the type. Afterwards a collection without elements is no key.
+    /// Its deadline stays. Watchers are not told.
+    pub fn change<T>(
+        &mut self,
+        key: &[u8],
+        value_type: ValueType,
+        change: impl FnOnce(&mut Value) -> T,
+    ) -> (T, After) {
+        let Some(Found { hash, at }) = self.locate(key) else {
+            let mut value = Value::empty(value_type);
+            let result = change(&mut value);
+            if value.is_empty_collection() {
+                return (result, After::Absent);
+            }
+            self.put_value(key, value, Expiry::Clear);
+            return (result, After::Created);
+        };
+        self.touch_clock(at);
+        match self.store.change(hash, key, at, change) {
+            (result, true) => (result, After::Kept),
+            (result, false) => {
+                self.discard(hash, at);
+                (result, After::Removed)
+            }
+        }
+    }
+
+    /// Puts `value` under `key` in the place of what is there.
+    pub fn put_value(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        let encoding = value.encoding();
+        self.put(key, Content::Value(value, encoding), expiry);
     }
 
     /// The bytes of the string at `key`, lengthened with zeroes to at least `len`, to be changed;

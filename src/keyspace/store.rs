@@ -3,6 +3,7 @@
 //!
 //! Invariant: does what it is told; knows nothing of watchers, statistics or the present time.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use crate::base::alloc;
@@ -32,13 +33,15 @@ pub struct Store {
     deadline_sum: i128,
     /// Entries at the start of a demolition.
     doomed: usize,
+    /// Where small collections are changed; kept for its capacity.
+    buffer: Cell<Vec<u8>>,
 }
 
 /// What a key is to hold.
 pub enum Content<'a> {
     Int(i64),
     Text(&'a [u8], Encoding),
-    Value(Value, ValueType, Encoding),
+    Value(Value, Encoding),
 }
 
 /// An entry taken out of a store, or a copy of it.
@@ -85,6 +88,7 @@ impl Store {
             expires: 0,
             deadline_sum: 0,
             doomed: 0,
+            buffer: Cell::default(),
         }
     }
 
@@ -142,10 +146,9 @@ impl Store {
     pub fn value(&self, at: Ref) -> ValueRef<'_> {
         let entry = self.entry(at);
         match entry.value() {
-            Part::Inline(bytes) if entry.encoding() == Encoding::Int => {
-                ValueRef::Int(integer::unpack(bytes))
+            Part::Inline(bytes) => {
+                ValueRef::from_packed(entry.value_type(), entry.encoding(), bytes)
             }
-            Part::Inline(bytes) => ValueRef::Str(bytes),
             Part::Outside(id) => self.outside(id).as_ref(),
         }
     }
@@ -202,7 +205,7 @@ impl Store {
         content: Content<'_>,
         old_value: Option<u32>,
     ) {
-        let (value, value_type, encoding) = match content {
+        let (value, encoding) = match content {
             Content::Int(number) => {
                 let (bytes, len) = integer::pack(number);
                 let value = Part::Inline(&bytes[..len]);
@@ -215,12 +218,13 @@ impl Store {
                     self.drop_value(old_value);
                     return self.write(hash, old, inline);
                 }
-                (Value::Bytes(text.to_vec()), ValueType::String, encoding)
+                (Value::Bytes(text.to_vec()), encoding)
             }
-            Content::Value(value, value_type, encoding) => (value, value_type, encoding),
+            Content::Value(value, encoding) => (value, encoding),
         };
-        if let Some(text) = value.text() {
-            let inline = Draft { value: Part::Inline(text), value_type, encoding, ..draft };
+        let value_type = value.value_type();
+        if let Some(packed) = value.packed() {
+            let inline = Draft { value: Part::Inline(packed), value_type, encoding, ..draft };
             if inline.fits() {
                 self.drop_value(old_value);
                 return self.write(hash, old, inline);
@@ -302,7 +306,8 @@ impl Store {
         let Part::Inline(bytes) = draft.value else {
             unreachable!("an entry without a value fits");
         };
-        let id = self.values.insert(Value::Bytes(bytes.to_vec()));
+        let value = Value::from_packed(draft.value_type, draft.encoding, bytes.to_vec());
+        let id = self.values.insert(value);
         self.write(hash, Some(at), Draft { value: Part::Outside(id), ..draft });
     }
 
@@ -325,9 +330,9 @@ impl Store {
     /// Takes the entry at `at` out, to be put elsewhere.
     pub fn take(&mut self, hash: u64, at: Ref) -> Parcel {
         let mut parcel = self.parcel(at, |_| Value::Bytes(Vec::new()));
-        let kind = (self.entry(at).value_type(), self.entry(at).encoding());
+        let encoding = self.entry(at).encoding();
         if let Some(value) = self.remove(hash, at) {
-            parcel.content = Content::Value(value, kind.0, kind.1);
+            parcel.content = Content::Value(value, encoding);
         }
         parcel
     }
@@ -344,14 +349,78 @@ impl Store {
                 Content::Int(integer::unpack(bytes))
             }
             Part::Inline(bytes) => {
-                Content::Value(Value::Bytes(bytes.to_vec()), entry.value_type(), entry.encoding())
+                let (value_type, encoding) = (entry.value_type(), entry.encoding());
+                let value = Value::from_packed(value_type, encoding, bytes.to_vec());
+                Content::Value(value, encoding)
             }
-            Part::Outside(id) => {
-                let value = outside(self.outside(id));
-                Content::Value(value, entry.value_type(), entry.encoding())
-            }
+            Part::Outside(id) => Content::Value(outside(self.outside(id)), entry.encoding()),
         };
         Parcel { content, deadline: entry.deadline(), clock: entry.clock() }
+    }
+
+    /// Runs `change` on the collection at `at`, the entry of `key`; the entry then holds what it
+    /// left. False, and nothing written, when it left nothing: the entry is to be removed.
+    ///
+    /// A value that lies in its entry is changed in a buffer and written back, at most 1 KiB each
+    /// way; one outside is changed where it is.
+    pub fn change<T>(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        at: Ref,
+        change: impl FnOnce(&mut Value) -> T,
+    ) -> (T, bool) {
+        let entry = self.entry(at);
+        let (value_type, old_encoding) = (entry.value_type(), entry.encoding());
+        let id = match entry.value() {
+            Part::Inline(bytes) => {
+                let mut buffer = self.buffer.take();
+                buffer.clear();
+                buffer.extend_from_slice(bytes);
+                let mut value = Value::from_packed(value_type, old_encoding, buffer);
+                let result = change(&mut value);
+                let remains = !value.is_empty_collection();
+                if remains {
+                    self.rewrite(hash, key, at, value);
+                }
+                return (result, remains);
+            }
+            Part::Outside(id) => id,
+        };
+        let value = self.values.get_mut(id).expect("a value outside is in its pool");
+        let result = change(value);
+        let (remains, encoding) = (!value.is_empty_collection(), value.encoding());
+        if encoding != old_encoding {
+            self.entry_mut(at).set_encoding(encoding);
+        }
+        (result, remains)
+    }
+
+    /// Puts a changed value in the place of the one that lies in the entry at `at`.
+    fn rewrite(&mut self, hash: u64, key: &[u8], at: Ref, value: Value) {
+        let old = self.entry(at).draft();
+        let key = match old.key {
+            Part::Inline(_) => Part::Inline(key),
+            Part::Outside(id) => Part::Outside(id),
+        };
+        let draft = Draft {
+            value_type: old.value_type,
+            encoding: value.encoding(),
+            clock: old.clock,
+            deadline: old.deadline,
+            key,
+            value: Part::Inline(&[]),
+        };
+        if let Some(packed) = value.packed() {
+            let inline = Draft { value: Part::Inline(packed), ..draft };
+            if inline.fits() {
+                self.write(hash, Some(at), inline);
+                self.buffer.set(value.into_packed());
+                return;
+            }
+        }
+        let id = self.values.insert(value);
+        self.write(hash, Some(at), Draft { value: Part::Outside(id), ..draft });
     }
 
     /// The bytes of the string at `at`, lengthened with zeroes to at least `len` and from now on
@@ -387,10 +456,11 @@ impl Store {
         let mut bytes = match self.value(at) {
             ValueRef::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec(),
             ValueRef::Str(bytes) => bytes.to_vec(),
+            _ => unreachable!("the caller knows that it is a string"),
         };
         bytes.resize(bytes.len().max(len), 0);
         let (deadline, clock) = (self.entry(at).deadline(), self.entry(at).clock());
-        let content = Content::Value(Value::Bytes(bytes), ValueType::String, Encoding::Raw);
+        let content = Content::Value(Value::Bytes(bytes), Encoding::Raw);
         self.put(hash, key, Some(at), content, deadline, clock);
         self.find(hash, key).expect("it was just written")
     }

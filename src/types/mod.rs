@@ -6,53 +6,173 @@
 //! Invariant: knows nothing of keys, databases or time.
 
 pub mod geo;
+pub mod hash;
 pub mod hll;
 pub mod integer;
+pub mod list;
+pub mod set;
+pub mod zset;
+
+use self::hash::{Hash, HashRef};
+use self::list::{List, ListRef};
+use self::set::{Set, SetRef};
+use self::zset::{Zset, ZsetRef};
 
 /// What a lookup yields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum ValueRef<'a> {
     /// A string that is stored as a number; its text is the decimal form.
     Int(i64),
     /// Any other string.
     Str(&'a [u8]),
+    List(ListRef<'a>),
+    Set(SetRef<'a>),
+    Zset(ZsetRef<'a>),
+    Hash(HashRef<'a>),
 }
 
-impl ValueRef<'_> {
+impl<'a> ValueRef<'a> {
+    /// The value that an entry holds as `bytes`, which [`Value::packed`] or
+    /// [`integer::pack`] made.
+    #[inline]
+    pub fn from_packed(value_type: ValueType, encoding: Encoding, bytes: &'a [u8]) -> ValueRef<'a> {
+        match value_type {
+            ValueType::String if encoding == Encoding::Int => {
+                ValueRef::Int(integer::unpack(bytes))
+            }
+            ValueType::String => ValueRef::Str(bytes),
+            ValueType::List => ValueRef::List(ListRef::from_packed(encoding, bytes)),
+            ValueType::Set => ValueRef::Set(SetRef::from_packed(encoding, bytes)),
+            ValueType::Zset => ValueRef::Zset(ZsetRef::from_packed(encoding, bytes)),
+            ValueType::Hash => ValueRef::Hash(HashRef::from_packed(encoding, bytes)),
+            ValueType::Stream => unreachable!("no stream is ever stored"),
+        }
+    }
+
     /// The type, as TYPE names it.
     pub fn value_type(self) -> ValueType {
         match self {
             ValueRef::Int(_) | ValueRef::Str(_) => ValueType::String,
+            ValueRef::List(_) => ValueType::List,
+            ValueRef::Set(_) => ValueType::Set,
+            ValueRef::Zset(_) => ValueType::Zset,
+            ValueRef::Hash(_) => ValueType::Hash,
         }
     }
 }
 
-/// A value that does not fit into its entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value outside of an entry: because it does not fit, or on its way in or out.
+#[derive(Clone, Debug)]
 pub enum Value {
-    /// A long string.
+    /// A string that is no number.
     Bytes(Vec<u8>),
+    List(List),
+    Set(Set),
+    Zset(Zset),
+    Hash(Hash),
 }
 
 impl Value {
+    /// A collection without elements, in its smallest encoding, or an empty string.
+    ///
+    /// # Panics
+    /// For streams, which do not exist yet.
+    pub fn empty(value_type: ValueType) -> Value {
+        match value_type {
+            ValueType::String => Value::Bytes(Vec::new()),
+            ValueType::List => Value::List(List::new()),
+            ValueType::Set => Value::Set(Set::new()),
+            ValueType::Zset => Value::Zset(Zset::new()),
+            ValueType::Hash => Value::Hash(Hash::new()),
+            ValueType::Stream => unreachable!("no stream is ever stored"),
+        }
+    }
+
+    /// The value that an entry held as `bytes`; not for numbers.
+    pub fn from_packed(value_type: ValueType, encoding: Encoding, bytes: Vec<u8>) -> Value {
+        match value_type {
+            ValueType::String => Value::Bytes(bytes),
+            ValueType::List => Value::List(List::from_packed(encoding, bytes)),
+            ValueType::Set => Value::Set(Set::from_packed(encoding, bytes)),
+            ValueType::Zset => Value::Zset(Zset::from_packed(encoding, bytes)),
+            ValueType::Hash => Value::Hash(Hash::from_packed(encoding, bytes)),
+            ValueType::Stream => unreachable!("no stream is ever stored"),
+        }
+    }
+
+    /// The bytes that stand for the value in an entry, if it is in an encoding that has them.
+    pub fn packed(&self) -> Option<&[u8]> {
+        match self {
+            Value::Bytes(bytes) => Some(bytes),
+            Value::List(list) => list.packed(),
+            Value::Set(set) => set.packed(),
+            Value::Zset(zset) => zset.packed(),
+            Value::Hash(hash) => hash.packed(),
+        }
+    }
+
+    /// The bytes of [`Value::packed`]; none for an encoding without.
+    pub fn into_packed(self) -> Vec<u8> {
+        match self {
+            Value::Bytes(bytes) => bytes,
+            Value::List(List::Packed(pack)) => pack.into_bytes(),
+            Value::Set(Set::Packed(pack)) => pack.into_bytes(),
+            Value::Zset(Zset::Packed(pack)) => pack.into_bytes(),
+            Value::Hash(Hash::Packed(pack)) => pack.into_bytes(),
+            #[allow(unreachable_patterns)]
+            _ => Vec::new(),
+        }
+    }
+
     /// The value as a lookup shows it.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
             Value::Bytes(bytes) => ValueRef::Str(bytes),
+            Value::List(list) => ValueRef::List(list.as_ref()),
+            Value::Set(set) => ValueRef::Set(set.as_ref()),
+            Value::Zset(zset) => ValueRef::Zset(zset.as_ref()),
+            Value::Hash(hash) => ValueRef::Hash(hash.as_ref()),
         }
     }
 
-    /// The bytes of a string; `None` for every other type.
-    pub fn text(&self) -> Option<&[u8]> {
+    /// The type, as TYPE names it.
+    pub fn value_type(&self) -> ValueType {
         match self {
-            Value::Bytes(bytes) => Some(bytes),
+            Value::Bytes(_) => ValueType::String,
+            Value::List(_) => ValueType::List,
+            Value::Set(_) => ValueType::Set,
+            Value::Zset(_) => ValueType::Zset,
+            Value::Hash(_) => ValueType::Hash,
         }
     }
 
-    /// As [`Value::text`], to be changed.
+    /// The encoding; a string's is what its length suggests.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            Value::Bytes(bytes) => Encoding::of_text(bytes.len()),
+            Value::List(list) => list.encoding(),
+            Value::Set(set) => set.encoding(),
+            Value::Zset(zset) => zset.encoding(),
+            Value::Hash(hash) => hash.encoding(),
+        }
+    }
+
+    /// Whether it is a collection without elements, which no key may hold.
+    pub fn is_empty_collection(&self) -> bool {
+        match self {
+            Value::Bytes(_) => false,
+            Value::List(list) => list.is_empty(),
+            Value::Set(set) => set.is_empty(),
+            Value::Zset(zset) => zset.is_empty(),
+            Value::Hash(hash) => hash.is_empty(),
+        }
+    }
+
+    /// The bytes of a string, to be changed; `None` for every other type.
     pub fn text_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self {
             Value::Bytes(bytes) => Some(bytes),
+            _ => None,
         }
     }
 
@@ -60,6 +180,22 @@ impl Value {
     pub fn memory(&self) -> usize {
         match self {
             Value::Bytes(bytes) => bytes.capacity(),
+            Value::List(list) => list.memory(),
+            Value::Set(set) => set.memory(),
+            Value::Zset(zset) => zset.memory(),
+            Value::Hash(hash) => hash.memory(),
+        }
+    }
+
+    /// Frees a piece of a value that nobody uses any more, some ten microseconds of work; false
+    /// when what is left is small enough to be dropped.
+    pub fn drop_some(&mut self) -> bool {
+        match self {
+            Value::Bytes(_) => false,
+            Value::List(list) => list.drop_some(),
+            Value::Set(set) => set.drop_some(),
+            Value::Zset(zset) => zset.drop_some(),
+            Value::Hash(hash) => hash.drop_some(),
         }
     }
 }
@@ -109,6 +245,11 @@ pub enum Encoding {
     Int,
     Embstr,
     Raw,
+    Listpack,
+    Intset,
+    Hashtable,
+    Skiplist,
+    Quicklist,
 }
 
 impl Encoding {
@@ -121,6 +262,11 @@ impl Encoding {
             Encoding::Int => "int",
             Encoding::Embstr => "embstr",
             Encoding::Raw => "raw",
+            Encoding::Listpack => "listpack",
+            Encoding::Intset => "intset",
+            Encoding::Hashtable => "hashtable",
+            Encoding::Skiplist => "skiplist",
+            Encoding::Quicklist => "quicklist",
         }
     }
 
@@ -134,7 +280,12 @@ impl Encoding {
         match bits {
             0 => Encoding::Int,
             1 => Encoding::Embstr,
-            _ => Encoding::Raw,
+            2 => Encoding::Raw,
+            3 => Encoding::Listpack,
+            4 => Encoding::Intset,
+            5 => Encoding::Hashtable,
+            6 => Encoding::Skiplist,
+            _ => Encoding::Quicklist,
         }
     }
 }

@@ -49,6 +49,7 @@ impl Signature {
         match value {
             ValueRef::Int(number) => self.mix(itoa::Buffer::new().format(number).as_bytes()),
             ValueRef::Str(text) => self.mix(text),
+            ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Zset(_) | ValueRef::Hash(_) => {}
         }
         if deadline.is_some() {
             self.add(b"!!expire!!");

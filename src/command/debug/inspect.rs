@@ -16,6 +16,7 @@ pub fn object(ctx: &mut Ctx) -> Outcome {
         // A number has no address of its own: it lives in its key's entry.
         ValueRef::Int(number) => (std::ptr::null(), number_len(number)),
         ValueRef::Str(text) => (text.as_ptr(), text_len(text)),
+        _ => (std::ptr::null(), 0),
     };
     ctx.reply.simple(&format!(
         "Value at:{address:p} refcount:1 encoding:{} serializedlength:{length} lru:{} \
