@@ -6,22 +6,7 @@ use crate::keyspace::Db;
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Args, Reply};
 use crate::session::{Client, ClientId, ReplyMode};
-use crate::types::ValueRef;
-
-/// Classes of keyspace events, as `notify-keyspace-events` selects them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum EventClass {
-    Generic,
-    String,
-    List,
-    Set,
-    Hash,
-    Zset,
-    Expired,
-    Evicted,
-    KeyMiss,
-    New,
-}
+use crate::types::{StringRef, ValueRef};
 
 /// One call in execution.
 pub struct Ctx<'a> {
@@ -64,33 +49,22 @@ impl<'a> Ctx<'a> {
         self.state.write_to(id, |out| write(&mut Reply { out, protocol }));
     }
 
-    /// Tells everyone who asked that a command changed `key`: its watchers, and who follows events.
-    pub fn modified(&mut self, key: &[u8], class: EventClass, event: &str) {
-        self.db().touch_watched(key);
-        self.notify(key, class, event);
-    }
-
-    /// Publishes a keyspace event to those who follow its class.
-    pub fn notify(&mut self, key: &[u8], class: EventClass, event: &str) {
-        let _ = (key, class, event);
-    }
-
     /// The string at `key` for reading, counted as a hit or a miss; WRONGTYPE for other types.
-    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<ValueRef<'_>>, Reject> {
+    pub fn read_string(&mut self, key: &[u8]) -> Result<Option<StringRef<'_>>, Reject> {
         string(self.db().read(key))
     }
 
     /// The string at `key` for a write, not counted.
-    pub fn write_string(&mut self, key: &[u8]) -> Result<Option<ValueRef<'_>>, Reject> {
+    pub fn write_string(&mut self, key: &[u8]) -> Result<Option<StringRef<'_>>, Reject> {
         string(self.db().write_lookup(key))
     }
 }
 
 /// Narrows a value to a string.
-pub fn string(value: Option<ValueRef<'_>>) -> Result<Option<ValueRef<'_>>, Reject> {
+pub fn string(value: Option<ValueRef<'_>>) -> Result<Option<StringRef<'_>>, Reject> {
     match value {
         None => Ok(None),
-        Some(value @ (ValueRef::Int(_) | ValueRef::Str(_))) => Ok(Some(value)),
+        Some(ValueRef::String(value)) => Ok(Some(value)),
         Some(_) => Err(errors::WRONG_TYPE.into()),
     }
 }

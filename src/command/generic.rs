@@ -8,7 +8,7 @@ use super::scan::{self, Extra, Options};
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::{CopyOutcome, KeyInfo, MoveOutcome};
 use crate::resp::errors::{self, Outcome, Reject};
-use crate::types::ValueRef;
+use crate::types::{StringRef, ValueRef};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -725,7 +725,7 @@ fn object_refcount(ctx: &mut Ctx) -> Outcome {
     // unless an LRU or LFU policy needs a clock per key.
     let key = ctx.arg(2);
     let shared = match ctx.db().peek(key) {
-        Some(ValueRef::Int(value)) => (0..10_000).contains(&value),
+        Some(ValueRef::String(StringRef::Int(value))) => (0..10_000).contains(&value),
         _ => false,
     };
     let policy = ctx.state.config.maxmemory_policy;

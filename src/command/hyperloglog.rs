@@ -7,8 +7,8 @@ use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::{Db, Expiry};
 use crate::resp::Args;
 use crate::resp::errors::{self, Outcome, Reject};
-use crate::types::ValueRef;
 use crate::types::hll::{self, Corrupted, Form, Sketch, Union, View};
+use crate::types::{StringRef, ValueRef};
 
 const RW_ACCESS: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS);
 
@@ -234,7 +234,7 @@ fn union(db: &mut Db, keys: Args<'_>) -> Result<Union, Reject> {
 fn hyperloglog(value: Option<ValueRef<'_>>) -> Result<Option<View<'_>>, Reject> {
     match string(value)? {
         None => Ok(None),
-        Some(ValueRef::Str(bytes)) => View::new(bytes).ok_or(errors::NOT_HLL.into()).map(Some),
+        Some(StringRef::Str(bytes)) => View::new(bytes).ok_or(errors::NOT_HLL.into()).map(Some),
         Some(_) => Err(errors::NOT_HLL.into()),
     }
 }

@@ -5,8 +5,8 @@
 pub mod arena;
 pub mod dict;
 pub mod intset;
-pub mod map;
 pub mod listpack;
+pub mod map;
 pub mod pool;
 pub mod prefetch;
 pub mod ranked;

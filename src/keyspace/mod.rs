@@ -23,9 +23,8 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use self::db::{Db, Expiry, KeyHash, KeyInfo};
-pub use self::journal::{Happening, Interest, Record};
 pub use self::db::{After, Db, Expiry, KeyHash, KeyInfo};
+pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;
 pub use self::shared::{Counters, Policy};

@@ -13,7 +13,8 @@ use crate::ds::segments::{Hashing, Segments};
 use crate::keyspace::entry::{self, Clock, Draft, Entry, EntryMut, Part};
 use crate::keyspace::expire::Timers;
 use crate::keyspace::shared::Shared;
-use crate::types::{Encoding, Value, ValueRef, ValueType, integer};
+use crate::types::integer;
+use crate::types::{Encoding, StringRef, Value, ValueRef, ValueType};
 
 /// Bytes of an arena that one slice of a demolition unmaps.
 const DEMOLISH_BYTES: usize = 256 * 1024;
@@ -454,8 +455,10 @@ impl Store {
     /// Gives the string at `at`, which is inline, room for `len` bytes.
     fn grow_string(&mut self, hash: u64, key: &[u8], at: Ref, len: usize) -> Ref {
         let mut bytes = match self.value(at) {
-            ValueRef::Int(number) => itoa::Buffer::new().format(number).as_bytes().to_vec(),
-            ValueRef::Str(bytes) => bytes.to_vec(),
+            ValueRef::String(StringRef::Int(number)) => {
+                itoa::Buffer::new().format(number).as_bytes().to_vec()
+            }
+            ValueRef::String(StringRef::Str(bytes)) => bytes.to_vec(),
             _ => unreachable!("the caller knows that it is a string"),
         };
         bytes.resize(bytes.len().max(len), 0);

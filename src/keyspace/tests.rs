@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::lazyfree::UNLINK_BYTES_MIN;
 use super::*;
 use crate::base::rng::{Rng, os_seed};
-use crate::types::{Encoding, ValueRef, ValueType};
+use crate::ds::listpack::Item;
+use crate::types::list::{List, ListRef};
+use crate::types::{Encoding, StringRef, Value, ValueRef, ValueType};
 
 const START: i64 = 1_700_000_000_000;
 
@@ -17,8 +19,9 @@ fn keyspace(seed: u64) -> Keyspace {
 
 fn text(value: Option<ValueRef<'_>>) -> Option<Vec<u8>> {
     value.map(|value| match value {
-        ValueRef::Int(number) => number.to_string().into_bytes(),
-        ValueRef::Str(bytes) => bytes.to_vec(),
+        ValueRef::String(StringRef::Int(number)) => number.to_string().into_bytes(),
+        ValueRef::String(StringRef::Str(bytes)) => bytes.to_vec(),
+        other => panic!("no string but {other:?}"),
     })
 }
 
@@ -563,8 +566,55 @@ fn long_keys_and_prefetches_work() {
         let hash = db.hash(&key);
         db.prefetch_segment(hash);
         db.prefetch_entry(hash);
-        assert_eq!(db.peek(&key), Some(ValueRef::Int(7)));
+        assert!(matches!(db.peek(&key), Some(ValueRef::String(StringRef::Int(7)))));
         assert!(db.info(&key).expect("there").memory_bytes > len);
     }
     assert_eq!(db.len(), 5);
+}
+
+/// Appends to the list at `key`; how many elements it has then.
+fn push(db: &mut Db, key: &[u8], element: &[u8]) -> (usize, After) {
+    db.change(key, ValueType::List, |value| {
+        let Value::List(List::Packed(pack)) = value else { panic!("no small list") };
+        pack.push_back(element);
+        pack.view().len()
+    })
+}
+
+#[test]
+fn a_collection_grows_out_of_its_entry_and_goes_with_its_last_element() {
+    for key in [&b"k"[..], &[b'k'; 300]] {
+        let mut keyspace = keyspace(1);
+        let db = keyspace.db(0);
+        assert_eq!(push(db, key, b"first"), (1, After::Created));
+        assert!(db.set_deadline(key, Some(START + 1000)));
+        (2..=40).for_each(|len| assert_eq!(push(db, key, &[b'x'; 60]), (len, After::Kept)));
+        assert_eq!(db.deadline(key), Some(Some(START + 1000)));
+        assert_eq!(db.info(key).map(|info| info.encoding), Some(Encoding::Listpack));
+        let Some(ValueRef::List(ListRef::Packed(pack))) = db.peek(key) else { panic!("no list") };
+        assert_eq!((pack.len(), pack.iter().next()), (40, Some(Item::Text(b"first"))));
+        let ((), after) = db.change(key, ValueType::List, |value| {
+            *value = Value::empty(ValueType::List);
+        });
+        assert_eq!((after, db.len(), db.expires()), (After::Removed, 0, 0));
+    }
+}
+
+#[test]
+fn a_change_that_leaves_nothing_creates_no_key() {
+    let mut keyspace = keyspace(1);
+    let db = keyspace.db(0);
+    assert_eq!(db.change(b"k", ValueType::Hash, |_| ()), ((), After::Absent));
+    assert!(db.is_empty());
+}
+
+#[test]
+fn a_small_collection_moves_and_is_copied_whole() {
+    let mut keyspace = keyspace(1);
+    push(keyspace.db(0), b"k", &[b'x'; 900]);
+    // The longer name leaves no room for the value beside it.
+    assert!(keyspace.rename(0, b"k", &[b'n'; 200]));
+    assert_eq!(keyspace.copy_key(0, &[b'n'; 200], 1, b"c", false), CopyOutcome::Copied);
+    assert_eq!(push(keyspace.db(1), b"c", b"second"), (2, After::Kept));
+    assert_eq!(push(keyspace.db(0), &[b'n'; 200], b"second"), (2, After::Kept));
 }

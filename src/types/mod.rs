@@ -18,13 +18,19 @@ use self::list::{List, ListRef};
 use self::set::{Set, SetRef};
 use self::zset::{Zset, ZsetRef};
 
+/// A string, as a lookup yields it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StringRef<'a> {
+    /// One that is stored as a number; its text is the decimal form.
+    Int(i64),
+    /// Any other.
+    Str(&'a [u8]),
+}
+
 /// What a lookup yields.
 #[derive(Clone, Copy, Debug)]
 pub enum ValueRef<'a> {
-    /// A string that is stored as a number; its text is the decimal form.
-    Int(i64),
-    /// Any other string.
-    Str(&'a [u8]),
+    String(StringRef<'a>),
     List(ListRef<'a>),
     Set(SetRef<'a>),
     Zset(ZsetRef<'a>),
@@ -38,9 +44,9 @@ impl<'a> ValueRef<'a> {
     pub fn from_packed(value_type: ValueType, encoding: Encoding, bytes: &'a [u8]) -> ValueRef<'a> {
         match value_type {
             ValueType::String if encoding == Encoding::Int => {
-                ValueRef::Int(integer::unpack(bytes))
+                ValueRef::String(StringRef::Int(integer::unpack(bytes)))
             }
-            ValueType::String => ValueRef::Str(bytes),
+            ValueType::String => ValueRef::String(StringRef::Str(bytes)),
             ValueType::List => ValueRef::List(ListRef::from_packed(encoding, bytes)),
             ValueType::Set => ValueRef::Set(SetRef::from_packed(encoding, bytes)),
             ValueType::Zset => ValueRef::Zset(ZsetRef::from_packed(encoding, bytes)),
@@ -52,7 +58,7 @@ impl<'a> ValueRef<'a> {
     /// The type, as TYPE names it.
     pub fn value_type(self) -> ValueType {
         match self {
-            ValueRef::Int(_) | ValueRef::Str(_) => ValueType::String,
+            ValueRef::String(_) => ValueType::String,
             ValueRef::List(_) => ValueType::List,
             ValueRef::Set(_) => ValueType::Set,
             ValueRef::Zset(_) => ValueType::Zset,
@@ -127,7 +133,7 @@ impl Value {
     /// The value as a lookup shows it.
     pub fn as_ref(&self) -> ValueRef<'_> {
         match self {
-            Value::Bytes(bytes) => ValueRef::Str(bytes),
+            Value::Bytes(bytes) => ValueRef::String(StringRef::Str(bytes)),
             Value::List(list) => ValueRef::List(list.as_ref()),
             Value::Set(set) => ValueRef::Set(set.as_ref()),
             Value::Zset(zset) => ValueRef::Zset(zset.as_ref()),

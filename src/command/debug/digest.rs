@@ -6,7 +6,7 @@
 use crate::command::ctx::Ctx;
 use crate::keyspace::{Db, Keyspace};
 use crate::resp::errors::Outcome;
-use crate::types::ValueRef;
+use crate::types::{StringRef, ValueRef};
 use sha1::{Digest as _, Sha1};
 
 /// DEBUG DIGEST
@@ -47,8 +47,10 @@ impl Signature {
     fn mix_value(&mut self, value: ValueRef, deadline: Option<i64>) {
         self.mix(&(value.value_type() as u32).to_be_bytes());
         match value {
-            ValueRef::Int(number) => self.mix(itoa::Buffer::new().format(number).as_bytes()),
-            ValueRef::Str(text) => self.mix(text),
+            ValueRef::String(StringRef::Int(number)) => {
+                self.mix(itoa::Buffer::new().format(number).as_bytes())
+            }
+            ValueRef::String(StringRef::Str(text)) => self.mix(text),
             ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Zset(_) | ValueRef::Hash(_) => {}
         }
         if deadline.is_some() {

@@ -7,15 +7,15 @@ use crate::base::glob::glob_match;
 use crate::command::ctx::Ctx;
 use crate::keyspace::KeyInfo;
 use crate::resp::errors::{self, Outcome, Reject};
-use crate::types::ValueRef;
+use crate::types::{StringRef, ValueRef};
 
 /// DEBUG OBJECT key
 pub fn object(ctx: &mut Ctx) -> Outcome {
     let info = info(ctx)?;
     let (address, length) = match value(ctx)? {
         // A number has no address of its own: it lives in its key's entry.
-        ValueRef::Int(number) => (std::ptr::null(), number_len(number)),
-        ValueRef::Str(text) => (text.as_ptr(), text_len(text)),
+        ValueRef::String(StringRef::Int(number)) => (std::ptr::null(), number_len(number)),
+        ValueRef::String(StringRef::Str(text)) => (text.as_ptr(), text_len(text)),
         _ => (std::ptr::null(), 0),
     };
     ctx.reply.simple(&format!(
@@ -31,7 +31,7 @@ pub fn object(ctx: &mut Ctx) -> Outcome {
 /// DEBUG SDSLEN key
 pub fn sdslen(ctx: &mut Ctx) -> Outcome {
     let key_len = ctx.arg(2).len();
-    let ValueRef::Str(text) = value(ctx)? else {
+    let ValueRef::String(StringRef::Str(text)) = value(ctx)? else {
         return Err(errors::DEBUG_NOT_SDS.into());
     };
     let line = format!(

@@ -11,7 +11,7 @@ use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::keyspace::Expiry;
 use crate::resp::errors::Outcome;
-use crate::types::ValueRef;
+use crate::types::StringRef;
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -167,7 +167,7 @@ fn delifeq(ctx: &mut Ctx) -> Outcome {
     let (key, expected) = (ctx.arg(1), ctx.arg(2));
     let (db, reply) = ctx.db_and_reply();
     let equal =
-        string(db.write_lookup(key))?.is_some_and(|value: ValueRef| equals(value, expected));
+        string(db.write_lookup(key))?.is_some_and(|value: StringRef| equals(value, expected));
     let removed = equal && db.remove(key);
     reply.integer(i64::from(removed));
     if removed {

@@ -13,7 +13,7 @@ pub mod set;
 
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::resp::Reply;
-use crate::types::ValueRef;
+use crate::types::StringRef;
 
 const WRITE_GROWING_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
 const WRITE_GROWING: Flags = Flags::WRITE.or(Flags::DENYOOM);
@@ -30,32 +30,32 @@ const PXAT: Arg = Arg::unix_time("unix-time-milliseconds").token("PXAT");
 
 /// Replies with a string as a bulk, or with null for none.
 #[inline]
-fn reply_string(reply: &mut Reply<'_>, value: Option<ValueRef<'_>>) {
+fn reply_string(reply: &mut Reply<'_>, value: Option<StringRef<'_>>) {
     match value {
-        Some(ValueRef::Str(bytes)) => reply.bulk(bytes),
-        Some(ValueRef::Int(number)) => reply.bulk_integer(number),
+        Some(StringRef::Str(bytes)) => reply.bulk(bytes),
+        Some(StringRef::Int(number)) => reply.bulk_integer(number),
         None => reply.null(),
     }
 }
 
 /// The bytes of a string; `buffer` holds them if it is stored as a number.
-pub(super) fn text<'a>(value: ValueRef<'a>, buffer: &'a mut itoa::Buffer) -> &'a [u8] {
+pub(super) fn text<'a>(value: StringRef<'a>, buffer: &'a mut itoa::Buffer) -> &'a [u8] {
     match value {
-        ValueRef::Str(bytes) => bytes,
-        ValueRef::Int(number) => buffer.format(number).as_bytes(),
+        StringRef::Str(bytes) => bytes,
+        StringRef::Int(number) => buffer.format(number).as_bytes(),
     }
 }
 
 /// The bytes of a string, none for no string.
 pub(super) fn text_or_empty<'a>(
-    value: Option<ValueRef<'a>>,
+    value: Option<StringRef<'a>>,
     buffer: &'a mut itoa::Buffer,
 ) -> &'a [u8] {
     value.map_or(&[], |value| text(value, buffer))
 }
 
 /// Whether a string has exactly these bytes.
-fn equals(value: ValueRef<'_>, bytes: &[u8]) -> bool {
+fn equals(value: StringRef<'_>, bytes: &[u8]) -> bool {
     text(value, &mut itoa::Buffer::new()) == bytes
 }
 
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_number_equals_its_text_only() {
-        assert!(equals(ValueRef::Int(-5), b"-5") && equals(ValueRef::Str(b"x"), b"x"));
-        assert!(!equals(ValueRef::Int(5), b"05") && !equals(ValueRef::Str(b"x"), b"X"));
+        assert!(equals(StringRef::Int(-5), b"-5") && equals(StringRef::Str(b"x"), b"x"));
+        assert!(!equals(StringRef::Int(5), b"05") && !equals(StringRef::Str(b"x"), b"X"));
     }
 }

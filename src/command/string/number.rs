@@ -8,7 +8,7 @@ use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group};
 use crate::keyspace::Expiry;
 use crate::resp::errors::{self, Outcome};
-use crate::types::ValueRef;
+use crate::types::StringRef;
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -107,8 +107,8 @@ fn add(ctx: &mut Ctx, increment: i64) -> Outcome {
     let (db, reply) = ctx.db_and_reply();
     let old = match string(db.write_lookup(key))? {
         None => 0,
-        Some(ValueRef::Int(number)) => number,
-        Some(ValueRef::Str(bytes)) => num::parse_i64(bytes).ok_or(errors::NOT_AN_INTEGER)?,
+        Some(StringRef::Int(number)) => number,
+        Some(StringRef::Str(bytes)) => num::parse_i64(bytes).ok_or(errors::NOT_AN_INTEGER)?,
     };
     let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
     db.set_int(key, new, Expiry::Keep);
@@ -122,7 +122,7 @@ fn incrbyfloat(ctx: &mut Ctx) -> Outcome {
     let (key, increment) = (ctx.arg(1), ctx.arg(2));
     let (db, reply) = ctx.db_and_reply();
     let mut buffer = itoa::Buffer::new();
-    let old = string(db.write_lookup(key))?.unwrap_or(ValueRef::Int(0));
+    let old = string(db.write_lookup(key))?.unwrap_or(StringRef::Int(0));
     let sum = num::long_double_add(text(old, &mut buffer), increment);
     let new = sum.map_err(|error| match error {
         LongDoubleError::NotANumber => errors::NOT_A_FLOAT,

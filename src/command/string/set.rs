@@ -174,7 +174,7 @@ fn set(ctx: &mut Ctx) -> Outcome {
     let met = if options.get {
         let old = string(db.read(key))?;
         reply_string(reply, old);
-        holds(options.condition, old)?
+        holds(options.condition, old.map(ValueRef::String))?
     } else {
         // Without a condition the old value is of no interest: no look-up but that of the write.
         options.condition == Condition::None || holds(options.condition, db.write_lookup(key))?
