@@ -61,6 +61,7 @@ impl<'a> Ctx<'a> {
 }
 
 /// Narrows a value to a string.
+#[inline(always)]
 pub fn string(value: Option<ValueRef<'_>>) -> Result<Option<StringRef<'_>>, Reject> {
     match value {
         None => Ok(None),

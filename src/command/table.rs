@@ -8,6 +8,8 @@ use crate::session::CommandId;
 /// Longest name that is looked up; longer ones are unknown.
 const NAME_BYTES_MAX: usize = 64;
 const BUCKETS: usize = 512;
+/// Bytes of a name that are compared as one word.
+const FOLDED_BYTES: usize = 7;
 
 /// One numbered row.
 pub struct Row {
@@ -29,8 +31,8 @@ impl Row {
 /// All rows and the index over their names.
 pub struct Table {
     rows: Vec<Row>,
-    /// Row numbers of top-level commands by a hash of their names.
-    buckets: Vec<Vec<CommandId>>,
+    /// Top-level commands by a hash of their folded names.
+    buckets: Vec<Vec<(u64, CommandId)>>,
 }
 
 impl Table {
@@ -50,7 +52,12 @@ impl Table {
             let child = self.push(subcommand, name, Some(id));
             self.rows[id.0 as usize].children.push(child);
         }
-        self.buckets[bucket(command.name.as_bytes())].push(id);
+        self.index(command.name.as_bytes(), id);
+    }
+
+    fn index(&mut self, name: &[u8], id: CommandId) {
+        let folded = fold(name);
+        self.buckets[bucket(folded)].push((folded, id));
     }
 
     fn push(
@@ -73,10 +80,10 @@ impl Table {
         if !to.is_empty() && self.lookup(to).is_some() {
             return Err("Target command name already exists");
         }
-        self.buckets[bucket(from)].retain(|other| *other != id);
+        self.buckets[bucket(fold(from))].retain(|(_, other)| *other != id);
         if !to.is_empty() {
             self.rows[id.0 as usize].name = String::from_utf8_lossy(to).to_ascii_lowercase();
-            self.buckets[bucket(to)].push(id);
+            self.index(to, id);
         }
         Ok(())
     }
@@ -86,9 +93,11 @@ impl Table {
         if name.len() > NAME_BYTES_MAX {
             return None;
         }
-        let named =
-            |id: &&CommandId| self.rows[id.0 as usize].name.as_bytes().eq_ignore_ascii_case(name);
-        self.buckets[bucket(name)].iter().find(named).copied()
+        let folded = fold(name);
+        let named = |id: CommandId| self.row(id).name.as_bytes().eq_ignore_ascii_case(name);
+        let mut same = self.buckets[bucket(folded)].iter().filter(|(other, _)| *other == folded);
+        let found = same.find(|(_, id)| name.len() <= FOLDED_BYTES || named(*id))?;
+        Some(found.1)
     }
 
     /// The subcommand of a container, in any case.
@@ -142,11 +151,17 @@ impl Default for Table {
     }
 }
 
-/// Spreads names by length and both ends, in any case.
-fn bucket(name: &[u8]) -> usize {
-    let at = |index: usize| usize::from(name.get(index).copied().unwrap_or(0) | 0x20);
-    let last = name.len().saturating_sub(1);
-    (name.len() * 67 + at(0) * 31 + at(last) * 7 + at(name.len() / 2)) % BUCKETS
+/// The length of a name and its first seven bytes in lower case, as one word: of a short name, all
+/// there is to compare.
+#[inline]
+fn fold(name: &[u8]) -> u64 {
+    let first = name.iter().take(FOLDED_BYTES);
+    first.fold(name.len() as u64, |word, byte| word << 8 | u64::from(byte.to_ascii_lowercase()))
+}
+
+#[inline]
+fn bucket(folded: u64) -> usize {
+    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BUCKETS.ilog2())) as usize
 }
 
 #[cfg(test)]
@@ -161,6 +176,8 @@ mod tests {
         let set = table.resolve(b"CONFIG", Some(b"Set")).unwrap();
         assert_eq!(table.row(set).name, "config|set");
         assert_eq!(table.resolve(b"config", Some(b"nope")), None);
+        assert_eq!(table.row(table.lookup(b"incrbyFLOAT").unwrap()).name, "incrbyfloat");
+        assert!(table.lookup(b"incrbyfl").is_none() && table.lookup(b"get\0").is_none());
     }
 
     #[test]

@@ -145,9 +145,7 @@ impl<T: Copy + Default> Segments<T> {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         let Some(segment) = self.segment(hash) else { return };
-        let (first, last) = segment.table.addresses(hash);
-        prefetch(first);
-        prefetch(last);
+        prefetch(segment.table.address(hash));
     }
 
     /// Calls `each` for the slots that `hash` may stand for, judged by tags alone.

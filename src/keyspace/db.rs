@@ -82,7 +82,7 @@ impl Db {
     }
 
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
-    #[inline]
+    #[inline(always)]
     pub fn read(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
         let Some(found) = self.locate(key) else {
             self.missed(key);
@@ -348,7 +348,7 @@ impl Db {
     }
 
     /// Finds `key`; one past its deadline is removed and not found.
-    #[inline]
+    #[inline(always)]
     pub(super) fn locate(&mut self, key: &[u8]) -> Option<Found> {
         let hash = self.shared.hash(key);
         let at = self.store.find(hash, key)?;

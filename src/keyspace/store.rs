@@ -143,7 +143,7 @@ impl Store {
         self.shared.hash(self.key(at))
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn value(&self, at: Ref) -> ValueRef<'_> {
         let entry = self.entry(at);
         match entry.value() {

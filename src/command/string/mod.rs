@@ -29,7 +29,7 @@ const EXAT: Arg = Arg::unix_time("unix-time-seconds").token("EXAT");
 const PXAT: Arg = Arg::unix_time("unix-time-milliseconds").token("PXAT");
 
 /// Replies with a string as a bulk, or with null for none.
-#[inline]
+#[inline(always)]
 fn reply_string(reply: &mut Reply<'_>, value: Option<StringRef<'_>>) {
     match value {
         Some(StringRef::Str(bytes)) => reply.bulk(bytes),
