@@ -11,8 +11,8 @@ use super::client::list::{ClientType, line};
 use crate::config::OutputLimit;
 use crate::session::{Client, ClientFlags, ClientId};
 
-/// Output that never counts. Redis has this much in a buffer that its limits do not look at, and
-/// sooner nobody has to look.
+/// So little output does not count at all. Redis has it in a buffer that its limits do not look at,
+/// and sooner nobody has to look.
 pub const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Clients at their soft limit.
@@ -30,6 +30,11 @@ enum Verdict {
     /// To be looked at again at this unix time in milliseconds.
     AtSoftLimit(i64),
     Beyond,
+}
+
+/// How many of `waiting` bytes count.
+pub fn counted(waiting: usize) -> usize {
+    if waiting > UNCOUNTED_BYTES { waiting } else { 0 }
 }
 
 fn judge(limit: OutputLimit, bytes: u64, since_ms: i64, now_ms: i64) -> Verdict {
@@ -58,7 +63,7 @@ impl State {
             ClientType::Replica => limits.replica,
             ClientType::Normal | ClientType::Master => limits.normal,
         };
-        let bytes = (client.waiting_bytes() + unfinished).saturating_sub(UNCOUNTED_BYTES);
+        let bytes = counted(client.waiting_bytes() + unfinished);
         let since_ms = client.soft_limit_since_ms.unwrap_or(now_ms);
         match judge(limit, bytes as u64, since_ms, now_ms) {
             Verdict::Within => client.soft_limit_since_ms = None,

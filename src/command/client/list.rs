@@ -2,7 +2,7 @@
 
 use super::tracking::redirect;
 use crate::command::State;
-use crate::command::output::UNCOUNTED_BYTES;
+use crate::command::output::counted;
 use crate::resp::Protocol;
 use crate::resp::errors::{self, Reject};
 use crate::session::pubsub::Kind;
@@ -82,8 +82,8 @@ pub fn line(client: &Client, state: &State) -> String {
         transaction.map_or(0, |transaction| transaction.queue_memory()),
         client.output.capacity(),
         client.output.len(),
-        client.waiting_bytes().min(UNCOUNTED_BYTES),
-        client.waiting_bytes().saturating_sub(UNCOUNTED_BYTES),
+        client.waiting_bytes() - counted(client.waiting_bytes()),
+        counted(client.waiting_bytes()),
         client.memory(),
         if client.has(ClientFlags::SENDING) { "rw" } else { "r" },
         redirect(client.tracking.as_deref()),
