@@ -274,6 +274,7 @@ fn populate(ctx: &mut Ctx) -> Outcome {
         let key = [prefix, format!(":{number}").as_bytes()].concat();
         if ctx.db().peek(&key).is_none() {
             ctx.db().set_vec(&key, value(number, size as usize), Expiry::Clear);
+            ctx.touched(&key);
         }
     }
     accept(ctx)
