@@ -11,13 +11,14 @@ use crate::base::text::repr;
 use crate::config::is_secret;
 use crate::observe::Slow;
 use crate::resp::errors::Reject;
-use crate::session::{ClientFlags, CommandId};
+use crate::session::{ClientFlags, CommandId, ReplyMode};
 
 /// After a command that took this long the clock is read again, so that those behind it in the
 /// batch see its time gone by.
 const LONG_NANOS: u64 = 1_000_000;
 
-/// Runs the command and leaves exactly one reply.
+/// Runs the command and leaves exactly one reply, or none when its client waits from then on
+/// (`block`): the call will be run again.
 pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     let command = ctx.state.table.command(id);
     let handler = command.handler.expect("only rows with a handler are called");
@@ -41,15 +42,39 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
 
     ctx.state.stamp = stamp();
     let nanos = ctx.state.clock.elapsed_ns(start, ctx.state.stamp);
-    record(ctx.state, id, nanos, outcome.is_err());
+    if !command.flags.has(Flags::BLOCKING) || !ctx.client().has(ClientFlags::BLOCKED) {
+        record(ctx.state, id, nanos, outcome.is_err());
+        log_if_slow(ctx, id, nanos / 1000);
+    }
     if nanos > LONG_NANOS {
         ctx.state.tick();
     }
-    log_if_slow(ctx, id, nanos / 1000);
     if !ctx.state.monitors.is_empty()
+        && !ctx.state.blocking.is_retrying()
         && !command.flags.intersects(Flags::SKIP_MONITOR.or(Flags::ADMIN))
     {
         feed_monitors(ctx, id);
+    }
+}
+
+/// Drops the reply if CLIENT REPLY says so, and moves SKIP on by one command. Messages that the
+/// command brought upon its own client follow the reply.
+pub fn settle(ctx: &mut Ctx<'_>, reply_at: usize) {
+    let Some(client) = ctx.state.clients.get_mut(ctx.id) else { return };
+    if client.has(ClientFlags::BLOCKED) {
+        // There is no reply yet, and this is still the command that SKIP meant.
+        return;
+    }
+    if client.reply_mode != ReplyMode::On {
+        ctx.reply.out.truncate(reply_at);
+    }
+    match client.reply_mode {
+        ReplyMode::On | ReplyMode::Off => {}
+        ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
+        ReplyMode::Skip => client.reply_mode = ReplyMode::On,
+    }
+    if !client.output.is_empty() {
+        ctx.reply.out.append(&mut client.output);
     }
 }
 
@@ -59,7 +84,8 @@ pub fn refuse(ctx: &mut Ctx<'_>, reject: &Reject) {
     ctx.reply.error(reject.text());
 }
 
-fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool) {
+/// Counts a call.
+pub(super) fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool) {
     state.stats.total_commands += 1;
     let stats = &mut state.stats.commands[id.0 as usize];
     stats.calls += 1;

@@ -6,6 +6,7 @@
 //!
 //! Invariant: no descriptors, no driver; what only the server can do is a `Request`.
 
+pub mod block;
 pub mod call;
 pub mod ctx;
 pub mod derived;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
+use super::block::Blocking;
 use super::output::Laggards;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
@@ -43,6 +44,8 @@ pub struct State {
     pub writable: Vec<ClientId>,
     /// Clients that more output waits for than their soft limit allows.
     pub laggards: Laggards,
+    /// Clients that wait for keys.
+    pub blocking: Blocking,
     /// What handlers ask of the server, served after the batch.
     pub requests: Vec<Request>,
 }
@@ -57,6 +60,8 @@ pub enum Request {
         parameter: &'static str,
         before: Box<Config>,
     },
+    /// Run what a client sent while it waited.
+    Release(ClientId),
     /// CLIENT UNPAUSE: run what was held.
     Resume,
     Shutdown,

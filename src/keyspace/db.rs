@@ -6,6 +6,9 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use foldhash::fast::RandomState;
+use hashbrown::HashSet;
+
 use crate::ds::arena::Ref;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
@@ -66,6 +69,8 @@ pub struct Db {
     pub(super) index: usize,
     pub(super) store: Store,
     pub(super) watched: Watched,
+    /// Keys that clients wait for.
+    awaited: HashSet<Box<[u8]>, RandomState>,
 }
 
 /// A key that was found, not past its deadline.
@@ -78,7 +83,7 @@ pub(super) struct Found {
 impl Db {
     pub(super) fn new(shared: Rc<Shared>, index: usize) -> Db {
         let store = Store::new(Rc::clone(&shared));
-        Db { shared, index, store, watched: Watched::default() }
+        Db { shared, index, store, watched: Watched::default(), awaited: HashSet::default() }
     }
 
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
@@ -392,8 +397,32 @@ impl Db {
     ) {
         let hash = found.map_or_else(|| self.shared.hash(key), |found| found.hash);
         let at = found.map(|found| found.at);
+        let collection = matches!(&content, Content::Value(value, _) if value.is_collection());
         self.store.put(hash, key, at, content, deadline, clock);
         self.touch_watched(key);
+        if collection && self.awaited.contains(key) {
+            self.shared.awaited.borrow_mut().push((self.index, key.into()));
+        }
+    }
+
+    /// Makes [`Keyspace::take_awaited`](super::Keyspace::take_awaited) tell when `key` is put with a
+    /// collection.
+    pub fn await_key(&mut self, key: &[u8]) {
+        self.awaited.insert(key.into());
+    }
+
+    /// Ends [`Db::await_key`].
+    pub fn forget_key(&mut self, key: &[u8]) {
+        self.awaited.remove(key);
+    }
+
+    /// Tells of all awaited keys that are there, after the database's content was exchanged.
+    pub(super) fn tell_all_awaited(&mut self) {
+        for key in &self.awaited {
+            if self.store.find(self.shared.hash(key), key).is_some() {
+                self.shared.awaited.borrow_mut().push((self.index, key.clone()));
+            }
+        }
     }
 
     /// Puts what was taken or copied elsewhere under `key`.

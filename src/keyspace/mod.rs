@@ -151,6 +151,19 @@ impl Keyspace {
         one.touch_all_watched(Some(&other.store));
         other.touch_all_watched(Some(&one.store));
         std::mem::swap(&mut one.store, &mut other.store);
+        one.tell_all_awaited();
+        other.tell_all_awaited();
+    }
+
+    /// Whether an awaited key came into being (see [`Db::await_key`]).
+    #[inline]
+    pub fn has_awaited(&self) -> bool {
+        !self.shared.awaited.borrow().is_empty()
+    }
+
+    /// Awaited keys that were put with a collection, with their databases, in order.
+    pub fn take_awaited(&mut self) -> Vec<(usize, Box<[u8]>)> {
+        self.shared.awaited.take()
     }
 
     /// Moves `key` with its deadline to another database.

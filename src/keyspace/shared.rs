@@ -61,6 +61,8 @@ pub struct Shared {
     pub expired_keys: Cell<u64>,
     pub garbage: RefCell<Garbage>,
     pub journal: Journal,
+    /// Keys that somebody awaits and that came into being, with their databases, in order.
+    pub awaited: RefCell<Vec<(usize, Box<[u8]>)>>,
     pub rng: RefCell<Rng>,
     hasher: Keyed,
 }
@@ -76,6 +78,7 @@ impl Shared {
             expired_keys: Cell::new(0),
             garbage: RefCell::default(),
             journal: Journal::default(),
+            awaited: RefCell::default(),
             rng: RefCell::new(Rng::seeded(seed)),
             hasher: Keyed::seeded(seed),
         }

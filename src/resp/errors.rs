@@ -169,6 +169,8 @@ texts! {
     TIMEOUT_NOT_A_FLOAT = "ERR timeout is not a float or out of range";
     TIMEOUT_NOT_AN_INTEGER = "ERR timeout is not an integer or out of range";
     TIMEOUT_OUT_OF_RANGE = "ERR timeout is out of range";
+    UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
+    UNBLOCKED = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 }
 
 // Of subscribers.

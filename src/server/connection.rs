@@ -82,7 +82,7 @@ impl Server {
         if client.flags.intersects(ClientFlags::DEAF) {
             return self.driver.release(lease);
         }
-        if client.pending.is_empty() && !client.has(ClientFlags::POSTPONED) {
+        if client.pending.is_empty() && !client.flags.intersects(ClientFlags::WAITING) {
             return self.parse(id, Chunk::Lease(lease));
         }
         append_pending(client, self.driver.bytes(&lease));
@@ -93,10 +93,10 @@ impl Server {
         self.parse_pending(id);
     }
 
-    /// Parses what a client has waiting, unless CLIENT PAUSE holds it.
+    /// Parses what a client has waiting, unless it must wait itself.
     pub(super) fn parse_pending(&mut self, id: ClientId) {
         let Some(client) = self.state.clients.get_mut(id) else { return };
-        if client.pending.is_empty() || client.has(ClientFlags::POSTPONED) {
+        if client.pending.is_empty() || client.flags.intersects(ClientFlags::WAITING) {
             return;
         }
         let pending = take(&mut client.pending);
@@ -126,7 +126,7 @@ impl Server {
     /// Parses one request at `at`; its length, or `None` if there is none to execute now.
     fn parse_one(&mut self, id: ClientId, index: usize, at: usize) -> Option<usize> {
         let client = self.state.clients.get_mut(id)?;
-        if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::POSTPONED)) {
+        if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::WAITING)) {
             return None;
         }
         let Batch { chunks, spans, requests } = &mut self.batch;
@@ -293,6 +293,7 @@ impl Server {
             crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);
         }
         self.state.pubsub.forget(id);
+        self.state.forget_blocked(id);
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
     }

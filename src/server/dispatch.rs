@@ -1,7 +1,7 @@
 //! From a parsed request to its reply: an ordered list of gates, then queue or call. The order is
 //! that of Redis's processCommand, because it decides which of two errors a client sees.
 
-use crate::command::call::{call, refuse};
+use crate::command::call::{call, refuse, settle};
 use crate::command::pubsub::allowed_to_subscribers;
 use crate::command::spec::{Command, Flags};
 use crate::command::tracking::end_exception;
@@ -10,7 +10,7 @@ use crate::command::{Args, Ctx, State};
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Protocol, ProtocolError, Reply};
 use crate::session::transaction::Queued;
-use crate::session::{ClientFlags, ClientId, CommandId, ReplyMode};
+use crate::session::{ClientFlags, ClientId, CommandId};
 
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -44,6 +44,7 @@ pub fn process(
         end_exception(&mut ctx, command);
     }
     settle(&mut ctx, reply_at);
+    state.serve_blocked();
     Verdict::Served
 }
 
@@ -208,21 +209,4 @@ fn reject_call(ctx: &mut Ctx<'_>, command: Option<CommandId>, reject: &Reject) {
         ctx.client().flags.insert(ClientFlags::DIRTY_EXEC);
     }
     refuse(ctx, reject);
-}
-
-/// Drops the reply if CLIENT REPLY says so, and moves SKIP on by one command. Messages that the
-/// command brought upon its own client follow the reply.
-fn settle(ctx: &mut Ctx<'_>, reply_at: usize) {
-    let Some(client) = ctx.state.clients.get_mut(ctx.id) else { return };
-    if client.reply_mode != ReplyMode::On {
-        ctx.reply.out.truncate(reply_at);
-    }
-    match client.reply_mode {
-        ReplyMode::On | ReplyMode::Off => {}
-        ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
-        ReplyMode::Skip => client.reply_mode = ReplyMode::On,
-    }
-    if !client.output.is_empty() {
-        ctx.reply.out.append(&mut client.output);
-    }
 }

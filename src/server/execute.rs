@@ -86,7 +86,7 @@ impl Server {
             return;
         }
         let bytes = self.batch.chunks[request.chunk].bytes(&self.driver);
-        if client.has(ClientFlags::POSTPONED) {
+        if client.flags.intersects(ClientFlags::WAITING) {
             return client.held.extend_from_slice(&bytes[request.raw.clone()]);
         }
         match request.found {

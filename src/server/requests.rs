@@ -22,6 +22,7 @@ impl Server {
         match request {
             Request::Close(id) => self.close(id),
             Request::Rebind { client, parameter, before } => self.rebind(client, parameter, before),
+            Request::Release(id) => self.release(id),
             Request::Resume => self.resume(),
             Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
         }

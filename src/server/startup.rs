@@ -6,6 +6,7 @@ use super::{Server, listen};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
+use crate::command::block::Blocking;
 use crate::command::{Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
@@ -219,6 +220,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         postponed: Vec::new(),
         writable: Vec::new(),
         laggards: Default::default(),
+        blocking: Blocking::default(),
         requests: Vec::new(),
     };
     state.apply_policy();

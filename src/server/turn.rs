@@ -70,7 +70,9 @@ impl Server {
         let timeouts = self.watches_timeouts().then_some(self.next_timeout_check_ms);
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
         let laggards = self.state.laggards_due_ms();
-        let deadline_ms = [pause, timeouts, expiry, laggards].into_iter().flatten().min()?;
+        let blocked = self.state.blocking.next_deadline_ms();
+        let deadline_ms =
+            [blocked, pause, timeouts, expiry, laggards].into_iter().flatten().min()?;
         let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
@@ -93,6 +95,7 @@ impl Server {
             let driver = &self.driver;
             self.state.limit_laggards(|client| driver.unsent(conn_id(client.key)));
         }
+        self.state.time_out_blocked();
         if self.watches_timeouts() && self.state.clock.unix_ms() >= self.next_timeout_check_ms {
             self.close_idle();
         }

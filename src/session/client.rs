@@ -41,6 +41,10 @@ impl ClientFlags {
     pub const LAGGARD: ClientFlags = ClientFlags(1 << 19);
     /// Connected from this machine.
     pub const LOCAL: ClientFlags = ClientFlags(1 << 14);
+    /// Waits for a key (`command::block`); input is kept.
+    pub const BLOCKED: ClientFlags = ClientFlags(1 << 30);
+    /// What it sends is kept and executed later.
+    pub const WAITING: ClientFlags = ClientFlags(1 << 9 | 1 << 30);
     /// Nothing more of this client is executed.
     pub const DEAF: ClientFlags = ClientFlags(1 << 7 | 1 << 8);
 
@@ -184,7 +188,8 @@ impl Client {
 
     /// Clients that may be silent for as long as they like.
     pub fn is_exempt_from_timeout(&self) -> bool {
-        self.flags.intersects(ClientFlags::MONITOR.or(ClientFlags::SUBSCRIBER))
+        self.flags
+            .intersects(ClientFlags::MONITOR.or(ClientFlags::SUBSCRIBER).or(ClientFlags::BLOCKED))
     }
 
     /// Whether it listens and cannot tell a message from a reply, so that it may call little else.

@@ -163,6 +163,11 @@ impl Value {
         }
     }
 
+    /// Whether it is anything but a string.
+    pub fn is_collection(&self) -> bool {
+        !matches!(self, Value::Bytes(_))
+    }
+
     /// Whether it is a collection without elements, which no key may hold.
     pub fn is_empty_collection(&self) -> bool {
         match self {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here touches a key.
 
+use super::block::Unblocked;
 use super::connection::client_name;
 use super::ctx::Ctx;
 use super::help::reply_help;
@@ -223,6 +224,22 @@ const CLIENT: &[Command] = &[
         .args(&[Arg::string("connection-name")]),
     tracking::TRACKING,
     tracking::TRACKINGINFO,
+    Command::new("unblock", client_unblock)
+        .arity(-3)
+        .of(Group::Connection)
+        .flags(ADMIN_UNSCRIPTED)
+        .acl(Categories::CONNECTION)
+        .summary("Unblocks a client blocked by a blocking command from a different connection.")
+        .complexity("O(log N) where N is the number of client connections")
+        .since("5.0.0")
+        .args(&[
+            Arg::int("client-id"),
+            Arg::one_of(
+                "unblock-type",
+                &[Arg::word("timeout", "TIMEOUT"), Arg::word("error", "ERROR")],
+            )
+            .optional(),
+        ]),
     Command::new("unpause", client_unpause)
         .arity(2)
         .of(Group::Connection)
@@ -385,6 +402,23 @@ fn client_pause(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// CLIENT UNBLOCK client-id [TIMEOUT | ERROR]
+fn client_unblock(ctx: &mut Ctx) -> Outcome {
+    let why = match ctx.args.len() {
+        3 => Unblocked::TimedOut,
+        4 if ctx.args.is(3, "timeout") => Unblocked::TimedOut,
+        4 if ctx.args.is(3, "error") => Unblocked::ByError,
+        4 => return Err(errors::UNBLOCK_REASON.into()),
+        _ => return Err(errors::subcommand_syntax(ctx.arg(0), ctx.arg(1))),
+    };
+    let id = ctx.args.int(2)?;
+    let waiting = ctx.state.clients.iter().find(|client| i64::try_from(client.id) == Ok(id));
+    let key = waiting.map(|client| client.key);
+    let unblocked = key.is_some_and(|key| ctx.state.unblock(key, why));
+    ctx.reply.integer(i64::from(unblocked));
+    Ok(())
+}
+
 /// CLIENT UNPAUSE
 fn client_unpause(ctx: &mut Ctx) -> Outcome {
     ctx.state.pause = Pause::default();
@@ -458,6 +492,8 @@ const HELP: &[&str] = &[
     "    Set client meta attr. Options are:",
     "    * LIB-NAME: the client lib name.",
     "    * LIB-VER: the client lib version.",
+    "UNBLOCK <clientid> [TIMEOUT|ERROR]",
+    "    Unblock the specified blocked client.",
     "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
     "         [OPTIN] [OPTOUT] [NOLOOP]",
     "    Control server assisted client side caching.",

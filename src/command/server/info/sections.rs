@@ -75,11 +75,11 @@ pub fn clients(text: &mut Text, state: &mut State) {
     text.field("client_recent_max_input_buffer", input);
     text.field("client_recent_max_output_buffer", output);
     // Until there are blocking commands, only CLIENT PAUSE blocks.
-    text.field("blocked_clients", state.postponed.len());
+    text.field("blocked_clients", state.postponed.len() + state.blocking.len());
     text.field("tracking_clients", state.tracking.clients());
     text.fields(&[
         ("clients_in_timeout_table", 0),
-        ("total_blocking_keys", 0),
+        ("total_blocking_keys", state.blocking.keys()),
         ("total_blocking_keys_on_nokey", 0),
     ]);
 }
