@@ -216,6 +216,20 @@ fn both_forms_and_only_the_classes_asked_for() {
 }
 
 #[test]
+fn the_classes_come_from_the_configuration_and_can_be_turned_off() {
+    each_backend_with(&["--notify-keyspace-events", "E$"], |server| {
+        let (mut listener, mut client) = (server.client(), server.client());
+        assert!(!listener.run("PSUBSCRIBE __key*").is_error());
+        client.check("SET a 1", ok());
+        assert_eq!(listener.recv().items()[3], bulk("a"));
+        client.check("CONFIG SET notify-keyspace-events \"\"", ok());
+        client.check("SET a 1", ok());
+        client.check("PUBLISH __key_end x", int(1));
+        assert_eq!(listener.recv().items()[2], bulk("__key_end"));
+    });
+}
+
+#[test]
 fn a_database_has_its_own_channels() {
     each_backend(|server| {
         let mut pair = Pair::new(server, "KEA");

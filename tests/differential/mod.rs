@@ -1,15 +1,17 @@
 //! Random commands, valid and not, to this server and to redis-server: the same bytes come back.
 //!
-//! The vocabulary is what both servers document about themselves. `SEED` repeats a run, `COMMANDS`
-//! sets its length, `REFERENCE_BIN` names another redis-server; what may differ stands in
-//! [`differences`] with its reason.
+//! Both also cause the same keyspace events. The vocabulary is what they document about themselves.
+//! `SEED` repeats a run, `COMMANDS` sets its length, `REFERENCE_BIN` names another redis-server;
+//! what may differ stands in [`differences`] with its reason.
 
 mod differences;
+mod events;
 mod generate;
 mod vocabulary;
 
 use crate::support::*;
 use differences::Rule;
+use events::Events;
 use generate::{Command, Generator};
 
 const COMMANDS_DEFAULT: usize = 20_000;
@@ -41,8 +43,11 @@ fn run(backend: Backend, hello: &str) {
     let syntaxes = vocabulary::shared(&mut pair.reference, &mut pair.subject);
     let mut generator = Generator::new(seed, hello, syntaxes);
     pair.both(hello);
+    let mut events = Events::new(&subject, &reference);
     for batch in 0..count.div_ceil(BATCH) {
-        pair.compare((0..BATCH).map(|_| generator.next()).collect());
+        let commands: Vec<_> = (0..BATCH).map(|_| generator.next()).collect();
+        pair.compare(&commands);
+        events.compare(seed, &commands);
         if batch % BATCHES_PER_AUDIT == 0 {
             pair.audit();
             generator.left_transaction();
@@ -50,6 +55,8 @@ fn run(backend: Backend, hello: &str) {
     }
     pair.audit();
     println!("differential: {} of {} replies were errors", pair.errors, pair.index);
+    println!("differential: {} events", events.count);
+    assert!(events.count > pair.index / 10, "commands that change nothing test little");
     assert!(pair.errors < pair.index / 2, "commands that fail test little");
 }
 
@@ -79,15 +86,15 @@ impl Pair {
     }
 
     /// Pipelines a batch to both servers and compares reply by reply.
-    fn compare(&mut self, batch: Vec<Command>) {
+    fn compare(&mut self, batch: &[Command]) {
         let bytes: Vec<u8> = batch.iter().flat_map(|command| encode(&command.words)).collect();
         self.subject.send(&bytes);
         self.reference.send(&bytes);
         for command in batch {
             let (ours, our_bytes) = self.subject.recv_with_bytes();
             let (theirs, their_bytes) = self.reference.recv_with_bytes();
-            let same = our_bytes == their_bytes || self.agree(&command, &ours, &theirs);
-            assert!(same, "{}", self.report(&command, &ours, &theirs));
+            let same = our_bytes == their_bytes || self.agree(command, &ours, &theirs);
+            assert!(same, "{}", self.report(command, &ours, &theirs));
             self.follow_transaction(command, &theirs);
             self.index += 1;
             self.errors += usize::from(theirs.is_error());
@@ -107,9 +114,9 @@ impl Pair {
         matches!(reply, Value::Array(items) if items.len() == self.queued.len())
     }
 
-    fn follow_transaction(&mut self, command: Command, reply: &Value) {
+    fn follow_transaction(&mut self, command: &Command, reply: &Value) {
         if *reply == simple("QUEUED") {
-            self.queued.push(command);
+            self.queued.push(command.clone());
         } else if ["exec", "discard", "reset"].iter().any(|name| command.is(name)) {
             self.queued.clear();
         }
