@@ -43,6 +43,28 @@ impl Rng {
     }
 }
 
+/// Chooses some of many that are walked in order: each equally likely, exactly as many as wanted.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    wanted: usize,
+    left: usize,
+}
+
+impl Selection {
+    /// Of `len` things `wanted` are to be chosen, or all when there are no more.
+    pub fn new(wanted: usize, len: usize) -> Selection {
+        Selection { wanted, left: len }
+    }
+
+    /// Whether the next thing is chosen; asked once for each of them.
+    pub fn next(&mut self, rng: &mut Rng) -> bool {
+        let chosen = self.wanted > 0 && rng.below(self.left) < self.wanted;
+        self.wanted -= usize::from(chosen);
+        self.left -= 1;
+        chosen
+    }
+}
+
 /// 64 bits that differ in every process and cannot be guessed from outside.
 pub fn os_seed() -> u64 {
     // The standard library asks the kernel for these keys; hashing nothing with them yields bits
@@ -65,5 +87,21 @@ mod tests {
     fn numbers_stay_in_their_range() {
         let mut rng = Rng::from_os();
         assert!((0..1000).all(|_| rng.below(3) < 3 && (0.0..1.0).contains(&rng.f64())));
+    }
+
+    #[test]
+    fn a_selection_has_the_wanted_size_and_no_favourites() {
+        let (mut rng, mut counts) = (Rng::seeded(3), [0u32; 10]);
+        for (wanted, expected) in [(0, 0), (4, 4), (10, 10), (usize::MAX, 10)] {
+            for _ in 0..1000 {
+                let mut selection = Selection::new(wanted, 10);
+                let chosen = (0..10).filter(|_| selection.next(&mut rng)).collect::<Vec<usize>>();
+                assert_eq!(chosen.len(), expected);
+                if wanted == 4 {
+                    chosen.into_iter().for_each(|index| counts[index] += 1);
+                }
+            }
+        }
+        assert!(counts.iter().all(|count| (330..470).contains(count)), "{counts:?}");
     }
 }

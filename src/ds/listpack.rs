@@ -24,7 +24,7 @@ const UNCOUNTED: u16 = u16::MAX;
 const BYTES_MAX: usize = 1 << 30;
 
 /// Where an element begins. Good until the listpack changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct At(u32);
 
 impl At {

@@ -122,7 +122,7 @@ impl Value {
         match self {
             Value::Bytes(bytes) => bytes,
             Value::List(List::Packed(pack)) => pack.into_bytes(),
-            Value::Set(Set::Packed(pack)) => pack.into_bytes(),
+            Value::Set(set) => set.into_packed(),
             Value::Zset(Zset::Packed(pack)) => pack.into_bytes(),
             Value::Hash(Hash::Packed(pack)) => pack.into_bytes(),
             #[allow(unreachable_patterns)]
