@@ -29,6 +29,7 @@ pub static P99: Figure = figure("p99", "us");
 pub static CLIENT_BUSY: Figure = figure("client busy", "%");
 pub static SERVER_BUSY: Figure = figure("server busy", "%");
 pub static KEY_BYTES: Figure = figure("RSS per key", "B");
+pub static MEMBER_BYTES: Figure = figure("RSS per member", "B");
 pub static EMPTY_RSS: Figure = figure("RSS", "MiB");
 pub static FRESH_CONNECTION: Figure = figure("RSS per new connection", "B");
 pub static IDLE_CONNECTION: Figure = figure("RSS per idle connection", "B");
@@ -52,6 +53,23 @@ pub enum Shape {
     Session,
     /// A counter of django-ratelimit: 38-byte key, small integer, TTL.
     Counter,
+    /// 16-byte key, hash of 5 short fields.
+    Hash,
+    /// 16-byte key, list of 10 short strings.
+    List,
+    /// 16-byte key, set of 10 integers.
+    Set,
+    /// 16-byte key, sorted set of 10 short members.
+    Zset,
+}
+
+/// A command for redis-benchmark, and those that make its data first, with their numbers of requests.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Script {
+    pub setup: &'static [(u64, &'static str)],
+    pub command: &'static str,
+    pub requests: u64,
+    pub pipeline: usize,
 }
 
 /// What a probe does.
@@ -59,10 +77,14 @@ pub enum Shape {
 pub enum Work {
     /// Requests on a loaded keyspace, in a closed loop.
     Load { verb: Verb, pipeline: usize, connections: usize },
+    /// A command of any kind, with redis-benchmark as the client.
+    Tool(&'static Script),
     /// Resident memory of a server without keys.
     Empty,
     /// Resident memory of many keys of one shape.
     Fill(Shape),
+    /// Resident memory of one sorted set of many members.
+    FillOne,
     /// Resident memory of many connections.
     Connections,
     /// Latency while the keyspace grows.
@@ -124,6 +146,48 @@ static IDLE: [Goal; 2] =
     [goal(&WAKE_UPS, Bound::AtMost(0.0, 0.0)), goal(&IDLE_CPU, Bound::AtMost(0.0, 0.0))];
 static EXPIRY: [Goal; 1] = [goal(&LAG_P99, Bound::AtMost(10.0, 10.0))];
 
+/// What issues a small change to a small collection, and reading a larger one.
+static CHANGE_P16: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.45, 0.45))];
+static CHANGE_P1: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.80, 0.80))];
+static READ_MANY: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.50, 0.50))];
+static SMALL_COLLECTION: [Goal; 1] = [goal(&KEY_BYTES, Bound::RatioAtMost(0.75, 0.75))];
+static BIG_ZSET: [Goal; 1] = [goal(&MEMBER_BYTES, Bound::RatioAtMost(0.60, 0.60))];
+
+/// A case of a million requests at pipeline 16 ...
+macro_rules! change {
+    ($name:literal, $about:literal, $command:literal $(, $setup:expr)*) => {{
+        static SCRIPT: Script =
+            Script { setup: &[$($setup),*], command: $command, requests: 1_000_000, pipeline: 16 };
+        case($name, $about, Work::Tool(&SCRIPT), &CHANGE_P16)
+    }};
+}
+
+/// ... of fewer without a pipeline ...
+macro_rules! change_p1 {
+    ($name:literal, $about:literal, $command:literal $(, $setup:expr)*) => {{
+        static SCRIPT: Script =
+            Script { setup: &[$($setup),*], command: $command, requests: 300_000, pipeline: 1 };
+        case($name, $about, Work::Tool(&SCRIPT), &CHANGE_P1)
+    }};
+}
+
+/// ... and of large replies.
+macro_rules! read_many {
+    ($name:literal, $about:literal, $command:literal $(, $setup:expr)*) => {{
+        static SCRIPT: Script =
+            Script { setup: &[$($setup),*], command: $command, requests: 100_000, pipeline: 1 };
+        case($name, $about, Work::Tool(&SCRIPT), &READ_MANY)
+    }};
+}
+
+/// A million members of one sorted set.
+const BIG: (u64, &str) = (3_000_000, "ZADD big __rand_int__ member:__rand_int__");
+const HUNDRED_THOUSAND: (u64, &str) = (100_000, "ZADD big __rand_int__ member:__rand_int__");
+const ITEMS: (u64, &str) = (1_200_000, "RPUSH list element:__rand_int__");
+const MEMBERS: (u64, &str) = (1_200_000, "SADD set __rand_int__:__rand_int__");
+const RANKED: (u64, &str) = (1_200_000, "ZADD zset __rand_int__ __rand_int__:__rand_int__");
+const FIELDS: (u64, &str) = (100_000, "HSET hash field:0__rand_int__ value");
+
 const fn load(
     name: &'static str,
     about: &'static str,
@@ -154,11 +218,62 @@ pub static CASES: &[Case] = &[
     load("set-p16-c50", "SET, pipeline 16", (Set, 16, 50), &SET_P16),
     load("get-p64-c50", "GET, pipeline 64", (Get, 64, 50), &GET_P64),
     load("set-p64-c50", "SET, pipeline 64", (Set, 64, 50), &SET_P64),
+    change!("lpush-p16", "LPUSH, pipeline 16", "LPUSH list element"),
+    change!("rpush-p16", "RPUSH, pipeline 16", "RPUSH list element"),
+    change!("lpop-p16", "LPOP, pipeline 16", "LPOP list", ITEMS),
+    change!("rpop-p16", "RPOP, pipeline 16", "RPOP list", ITEMS),
+    change!("sadd-p16", "SADD, pipeline 16", "SADD set element:__rand_int__"),
+    change!("hset-p16", "HSET, pipeline 16", "HSET hash element:__rand_int__ value"),
+    change!("spop-p16", "SPOP, pipeline 16", "SPOP set", MEMBERS),
+    change!("zadd-p16", "ZADD, pipeline 16", "ZADD zset __rand_int__ element:__rand_int__"),
+    change!("zpopmin-p16", "ZPOPMIN, pipeline 16", "ZPOPMIN zset", RANKED),
+    change!("incr-p16", "INCR, pipeline 16", "INCR counter:__rand_int__"),
+    change_p1!("lpush-p1", "LPUSH, no pipeline", "LPUSH list element"),
+    change_p1!("lpop-p1", "LPOP, no pipeline", "LPOP list", ITEMS),
+    change_p1!("sadd-p1", "SADD, no pipeline", "SADD set element:__rand_int__"),
+    change_p1!("hset-p1", "HSET, no pipeline", "HSET hash element:__rand_int__ value"),
+    change_p1!("spop-p1", "SPOP, no pipeline", "SPOP set", MEMBERS),
+    change_p1!("zadd-p1", "ZADD, no pipeline", "ZADD zset __rand_int__ element:__rand_int__"),
+    change_p1!("zpopmin-p1", "ZPOPMIN, no pipeline", "ZPOPMIN zset", RANKED),
+    change_p1!("incr-p1", "INCR, no pipeline", "INCR counter:__rand_int__"),
+    read_many!("lrange-100", "LRANGE of 100", "LRANGE list 0 99", ITEMS),
+    read_many!("lrange-300", "LRANGE of 300", "LRANGE list 0 299", ITEMS),
+    read_many!("lrange-600", "LRANGE of 600", "LRANGE list 0 599", ITEMS),
+    read_many!(
+        "mset-10",
+        "MSET of 10 keys",
+        "MSET k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v k:__rand_int__ v"
+    ),
+    read_many!("zrange-100", "ZRANGE of 100 in 100k", "ZRANGE big 0 99", HUNDRED_THOUSAND),
+    read_many!(
+        "hgetall",
+        "HGETALL of a large hash",
+        "HGETALL hash",
+        (1000, "HSET hash __rand_int__ v")
+    ),
+    change!(
+        "zadd-big",
+        "ZADD into 1M members, pipeline 16",
+        "ZADD big __rand_int__ member:__rand_int__",
+        BIG
+    ),
+    change!("zrank-big", "ZRANK in 1M members, pipeline 16", "ZRANK big member:__rand_int__", BIG),
+    change!(
+        "hget-big",
+        "HGET in 100k fields, pipeline 16",
+        "HGET hash field:0__rand_int__",
+        FIELDS
+    ),
     case("mem-empty", "empty server", Work::Empty, &EMPTY),
     case("mem-plain", "16 B key, 64 B value", Work::Fill(Shape::Plain), &PLAIN),
     case("mem-ttl", "16 B key, 64 B value, TTL", Work::Fill(Shape::Ttl), &TTL),
     case("mem-session", "Django session", Work::Fill(Shape::Session), &[]),
     case("mem-counter", "rate-limit counter", Work::Fill(Shape::Counter), &[]),
+    case("mem-hash", "hash of 5 fields", Work::Fill(Shape::Hash), &SMALL_COLLECTION),
+    case("mem-list", "list of 10 items", Work::Fill(Shape::List), &SMALL_COLLECTION),
+    case("mem-set", "set of 10 integers", Work::Fill(Shape::Set), &SMALL_COLLECTION),
+    case("mem-zset", "sorted set of 10 members", Work::Fill(Shape::Zset), &SMALL_COLLECTION),
+    case("mem-bigzset", "sorted set of 1M members", Work::FillOne, &BIG_ZSET),
     case("mem-connections", "10,000 connections", Work::Connections, &CONNECTIONS),
     case("growth", "growing from 0 to 4M keys", Work::Growth, &GROWTH),
     case("idle", "idle, 100 connections, 20,000 TTL keys", Work::Idle, &IDLE),
@@ -196,7 +311,7 @@ impl Case {
     pub fn has_ratio(&self, figure: &Figure) -> bool {
         match self.work {
             Work::Load { .. } => ![CLIENT_BUSY.name, SERVER_BUSY.name].contains(&figure.name),
-            Work::Empty | Work::Fill(_) | Work::Connections => true,
+            Work::Empty | Work::Fill(_) | Work::FillOne | Work::Connections | Work::Tool(_) => true,
             Work::Growth | Work::Idle | Work::Expiry { .. } => false,
         }
     }

@@ -22,6 +22,7 @@ mod probes;
 mod process;
 mod report;
 mod servers;
+mod tool;
 
 use std::io;
 use std::process::ExitCode;

@@ -50,7 +50,7 @@ pub struct Scale {
 }
 
 impl Scale {
-    const FULL: Self = Self {
+    pub const FULL: Self = Self {
         warm_up: Duration::from_millis(300),
         period: Duration::from_millis(1500),
         keys: 1_000_000,

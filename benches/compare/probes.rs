@@ -16,6 +16,7 @@ use crate::load::{Load, Requests, VALUE_BYTES, Verb, key};
 use crate::options::{LoadClient, Options, Scale};
 use crate::process;
 use crate::servers::{Contender, Server};
+use crate::tool;
 
 /// What one case came to in one round.
 pub type Figures = Vec<(&'static Figure, f64)>;
@@ -61,8 +62,12 @@ impl<'a> Stage<'a> {
             Work::Load { verb, pipeline, connections } => {
                 self.load(contender, verb, pipeline, connections)
             }
+            Work::Tool(script) => {
+                tool::measure(contender, script, scale.keys as f64 / Scale::FULL.keys as f64)
+            }
             Work::Empty => empty(contender),
             Work::Fill(shape) => fill(contender, shape, scale),
+            Work::FillOne => fill_one(contender, scale),
             Work::Connections => connections(contender, scale),
             Work::Growth => growth(contender, scale),
             Work::Idle => idle(contender, scale),
@@ -162,7 +167,7 @@ fn redis_benchmark(
 
 /// The numbers of redis-benchmark's last line: rate, then average, least, p50, p95, p99 and
 /// greatest latency in milliseconds.
-fn parse_csv(text: &str) -> io::Result<Vec<f64>> {
+pub fn parse_csv(text: &str) -> io::Result<Vec<f64>> {
     let line = text.lines().last().unwrap_or_default();
     let numbers: Option<Vec<f64>> =
         line.split(',').skip(1).map(|column| column.trim_matches('"').parse().ok()).collect();
@@ -189,6 +194,19 @@ fn fill(contender: &Contender, shape: Shape, scale: &Scale) -> io::Result<Figure
     Ok(vec![(&cases::KEY_BYTES, grown as f64 / scale.keys as f64)])
 }
 
+/// As [`fill`], all members in one sorted set.
+fn fill_one(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
+    let server = Server::start(contender, &[])?;
+    let mut client = server.connect()?;
+    let before = settled_rss(&server)?;
+    client.fill(scale.keys, b":1\r\n", |index, out| {
+        let score = (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40).to_string();
+        client::encode(out, &[b"ZADD", b"big", score.as_bytes(), key(index).as_bytes()]);
+    })?;
+    let grown = settled_rss(&server)? - before;
+    Ok(vec![(&cases::MEMBER_BYTES, grown as f64 / scale.keys as f64)])
+}
+
 /// Resident memory once it has stopped moving: Redis goes on rehashing after the last request.
 fn settled_rss(server: &Server) -> io::Result<u64> {
     let mut last = process::rss_bytes(server.pid())?;
@@ -204,7 +222,12 @@ fn settled_rss(server: &Server) -> io::Result<u64> {
 }
 
 fn fill_shape(client: &mut Client, shape: Shape, count: u64) -> io::Result<()> {
-    let reply: &[u8] = if shape == Shape::Counter { b":1\r\n:1\r\n" } else { b"+OK\r\n" };
+    let reply: &[u8] = match shape {
+        Shape::Plain | Shape::Ttl | Shape::Session => b"+OK\r\n",
+        Shape::Counter => b":1\r\n:1\r\n",
+        Shape::Hash => b":5\r\n",
+        Shape::List | Shape::Set | Shape::Zset => b":10\r\n",
+    };
     client.fill(count, reply, |index, out| write_shape(shape, index, out))
 }
 
@@ -230,7 +253,39 @@ fn write_shape(shape: Shape, index: u64, out: &mut Vec<u8>) {
             client::encode(out, &[b"INCR", key.as_bytes()]);
             client::encode(out, &[b"EXPIRE", key.as_bytes(), ttl.as_bytes()]);
         }
+        Shape::Hash => {
+            let fields = ["name", "email", "plan", "seen", "logins"];
+            let pairs =
+                fields.iter().flat_map(|field| [field.to_string(), format!("{field}-{index}")]);
+            write_collection("HSET", plain_key, pairs, out);
+        }
+        Shape::List => {
+            write_collection(
+                "RPUSH",
+                plain_key,
+                (0..10).map(|n| format!("job:{}", index + n)),
+                out,
+            );
+        }
+        Shape::Set => {
+            write_collection("SADD", plain_key, (0..10).map(|n| (index + n * 7).to_string()), out);
+        }
+        Shape::Zset => {
+            let members = (0..10).flat_map(|n| [(index + n).to_string(), format!("player:{n}")]);
+            write_collection("ZADD", plain_key, members, out);
+        }
     }
+}
+
+fn write_collection(
+    command: &str,
+    key: String,
+    elements: impl Iterator<Item = String>,
+    out: &mut Vec<u8>,
+) {
+    let words: Vec<String> = [command.to_owned(), key].into_iter().chain(elements).collect();
+    let words: Vec<&[u8]> = words.iter().map(String::as_bytes).collect();
+    client::encode(out, &words);
 }
 
 /// Connections that have only been accepted, and connections that have sent one PING and rested.

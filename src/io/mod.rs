@@ -218,7 +218,7 @@ impl Default for Settings {
             sq_entries: 256,
             cq_entries: 1024,
             buffer_count: 128,
-            buffer_bytes: 16 * 1024,
+            buffer_bytes: 8 * 1024,
             completions_max: 1024,
         }
     }
