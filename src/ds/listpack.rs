@@ -10,12 +10,10 @@
 //! Invariant: knows elements and their order, not what they mean; bytes from outside are read only
 //! after [`View::checked`] took them.
 
-mod element;
+pub(in crate::ds) mod element;
 
-use crate::base::num;
-
-pub use element::Item;
-use element::{END, Element, Items};
+use element::{END, Element};
+pub use element::{Item, Items, Needle};
 
 const HEADER_BYTES: usize = 6;
 /// The count that says nothing.
@@ -132,18 +130,11 @@ impl<'a> View<'a> {
     /// The first element that holds `needle`, from `from` on. Skips `skip` elements after each that
     /// it compares, so that a hash can be searched for a field and not its values.
     pub fn find(self, from: Option<At>, needle: &[u8], skip: usize) -> Option<At> {
+        let needle = Needle::new(needle);
         let mut at = from?.offset();
-        // Parsed once, when the first number is met.
-        let mut number: Option<Option<i64>> = None;
         while self.0[at] != END {
             let (item, len) = element::decode(&self.0[at..]);
-            let found = match item {
-                Item::Text(text) => text == needle,
-                Item::Int(value) => {
-                    *number.get_or_insert_with(|| num::parse_i64(needle)) == Some(value)
-                }
-            };
-            if found {
+            if needle.is(item) {
                 return Some(At::new(at));
             }
             at += element::whole(len);
@@ -161,6 +152,11 @@ impl<'a> View<'a> {
     #[inline]
     pub fn iter(self) -> Items<'a> {
         Items(&self.0[HEADER_BYTES..self.0.len() - 1])
+    }
+
+    /// The items from that at `at` on.
+    pub fn iter_from(self, at: At) -> Items<'a> {
+        Items(&self.0[at.offset()..self.0.len() - 1])
     }
 
     #[inline]
@@ -208,6 +204,17 @@ impl Listpack {
     /// The listpack that `bytes` are; for bytes that were written here or checked.
     pub fn from_bytes(bytes: Vec<u8>) -> Listpack {
         View::new(&bytes);
+        Listpack(bytes)
+    }
+
+    /// One of the `count` elements that `run` holds.
+    pub(in crate::ds) fn from_run(run: &[u8], count: usize) -> Listpack {
+        let mut bytes = Vec::with_capacity(HEADER_BYTES + run.len() + 1);
+        let total = u32::try_from(bytes.capacity()).expect("the caller checked that it fits");
+        bytes.extend_from_slice(&total.to_le_bytes());
+        bytes.extend_from_slice(&u16::try_from(count).unwrap_or(UNCOUNTED).to_le_bytes());
+        bytes.extend_from_slice(run);
+        bytes.push(END);
         Listpack(bytes)
     }
 
@@ -277,11 +284,17 @@ impl Listpack {
             removed += 1;
         }
         self.reshape(start, end - start, 0);
-        if self.count() != UNCOUNTED {
-            let removed = u16::try_from(removed).expect("there were less than 65,535");
-            self.set_count(self.count() - removed);
-        }
+        self.uncount(removed);
         self.view().at(start)
+    }
+
+    /// Removes the elements that `keep` does not want; returns how many those were.
+    pub fn retain(&mut self, keep: impl FnMut(Item<'_>) -> bool) -> usize {
+        let len = self.0.len();
+        let (kept, removed) = element::retain(&mut self.0[HEADER_BYTES..len - 1], keep);
+        self.reshape(HEADER_BYTES + kept, len - 1 - HEADER_BYTES - kept, 0);
+        self.uncount(removed);
+        removed
     }
 
     fn push(&mut self, element: &Element) {
@@ -332,6 +345,14 @@ impl Listpack {
     fn release(&mut self) {
         if self.0.len() < self.0.capacity() / 2 {
             self.0.shrink_to(self.0.len() + self.0.len() / 8);
+        }
+    }
+
+    /// Takes `removed` elements off the count.
+    fn uncount(&mut self, removed: usize) {
+        if self.count() != UNCOUNTED {
+            let removed = u16::try_from(removed).expect("there were less than 65,535");
+            self.set_count(self.count() - removed);
         }
     }
 
@@ -412,6 +433,15 @@ mod tests {
         }
         assert!([5, -6, i64::MIN, i64::MAX].iter().all(|&index| view.seek(index).is_none()));
         assert_eq!(Listpack::new().view().seek(0), None);
+    }
+
+    #[test]
+    fn retain_closes_the_gaps() {
+        let mut list = pack(&["1", "a", "2", "b", "c", "3"]);
+        assert_eq!(list.retain(|item| matches!(item, Item::Int(_))), 3);
+        assert_eq!(list, pack(&["1", "2", "3"]));
+        assert_eq!((list.retain(|_| true), list.retain(|_| false)), (0, 3));
+        assert_eq!(list, Listpack::new());
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod listpack;
 pub mod map;
 pub mod pool;
 pub mod prefetch;
+pub mod quicklist;
 pub mod ranked;
 pub mod segments;
 pub mod table;

@@ -73,6 +73,28 @@ impl<'a> Item<'a> {
     }
 }
 
+/// A text that items are compared with.
+#[derive(Clone, Copy, Debug)]
+pub struct Needle<'a> {
+    text: &'a [u8],
+    number: Option<i64>,
+}
+
+impl<'a> Needle<'a> {
+    pub fn new(text: &'a [u8]) -> Needle<'a> {
+        Needle { text, number: num::parse_i64(text) }
+    }
+
+    /// Whether `item` holds the text.
+    #[inline]
+    pub fn is(self, item: Item<'_>) -> bool {
+        match item {
+            Item::Int(value) => self.number == Some(value),
+            Item::Text(text) => self.text == text,
+        }
+    }
+}
+
 /// An element to be written.
 #[derive(Clone, Copy)]
 pub struct Element<'a> {
@@ -260,9 +282,29 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
     (bytes.get(len..size)? == back).then_some(size)
 }
 
+/// Moves the elements of the run that `keep` wants to its start; returns how many bytes they take
+/// and how many elements are left out.
+pub fn retain(run: &mut [u8], mut keep: impl FnMut(Item<'_>) -> bool) -> (usize, usize) {
+    let (mut from, mut to, mut removed) = (0, 0, 0);
+    while from < run.len() {
+        let (item, len) = decode(&run[from..]);
+        let size = whole(len);
+        if keep(item) {
+            if from != to {
+                run.copy_within(from..from + size, to);
+            }
+            to += size;
+        } else {
+            removed += 1;
+        }
+        from += size;
+    }
+    (to, removed)
+}
+
 /// The items of a run of elements.
-#[derive(Clone, Debug)]
-pub struct Items<'a>(pub &'a [u8]);
+#[derive(Clone, Debug, Default)]
+pub struct Items<'a>(pub(in crate::ds) &'a [u8]);
 
 impl<'a> Iterator for Items<'a> {
     type Item = Item<'a>;
