@@ -15,6 +15,7 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use mimalloc::MiMalloc;
+use rustix::mm::{Advice, madvise};
 
 /// What another thread may hold or have freed without [`used`] showing it yet.
 const DRIFT_BYTES_MAX: isize = 16 * 1024;
@@ -59,6 +60,18 @@ pub fn account(bytes: isize) {
 /// an eighth apart. For estimates per object; the total never uses it.
 pub fn estimate(len: usize) -> usize {
     if len == 0 { 0 } else { len.next_multiple_of(8) + len / 16 }
+}
+
+/// Gives the whole pages within `bytes` back to the system, part of a block that is about to be
+/// freed; they read as zeros from then on. The count is that of blocks and stays.
+pub fn discard_pages(bytes: &mut [u8]) {
+    let page = rustix::param::page_size();
+    let first = bytes.as_ptr().align_offset(page).min(bytes.len());
+    let pages = &mut bytes[first..];
+    let len = pages.len() / page * page;
+    // SAFETY: the range lies within memory that is borrowed exclusively and of which every content
+    // is valid; the allocator's mappings are private and anonymous, so the kernel puts zeros there.
+    let _ = unsafe { madvise(pages.as_mut_ptr().cast(), len, Advice::LinuxDontNeed) };
 }
 
 /// Counts the block at `block` in (`sign` 1) or out (-1).
@@ -116,6 +129,18 @@ unsafe impl GlobalAlloc for Counting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn discarded_pages_read_as_zeros_and_their_neighbors_stay() {
+        let page = rustix::param::page_size();
+        let mut block = vec![7u8; 64 * page];
+        discard_pages(&mut block[page + 1..8 * page]);
+        assert!(block[..page + 1].iter().chain(&block[8 * page..]).all(|byte| *byte == 7));
+        assert!(block[2 * page..7 * page].iter().all(|byte| *byte == 0));
+        discard_pages(&mut block[1..10]);
+        discard_pages(&mut []);
+        assert_eq!(block[..10], [7; 10]);
+    }
 
     #[test]
     fn a_block_counts_while_it_lives() {

@@ -429,20 +429,18 @@ pub fn db_index(ctx: &Ctx, index: usize) -> Result<usize, Reject> {
 
 /// DEL key [key ...]
 fn del(ctx: &mut Ctx) -> Outcome {
-    let lazy = ctx.state.config.lazyfree_lazy_user_del;
-    delete(ctx, lazy)
+    delete(ctx)
 }
 
 /// UNLINK key [key ...]
 fn unlink(ctx: &mut Ctx) -> Outcome {
-    delete(ctx, true)
+    delete(ctx)
 }
 
-fn delete(ctx: &mut Ctx, lazy: bool) -> Outcome {
+fn delete(ctx: &mut Ctx) -> Outcome {
     let mut deleted = 0;
     for key in ctx.args.from(1) {
-        let found = if lazy { ctx.db().unlink(key) } else { ctx.db().remove(key) };
-        if found {
+        if ctx.db().remove(key) {
             ctx.modified(key, EventClass::Generic, "del");
             deleted += 1;
         }

@@ -139,14 +139,6 @@ config! {
     lfu_decay_time: u32,
     /// Free evicted values in the background.
     lazyfree_lazy_eviction: bool,
-    /// Free expired values in the background.
-    lazyfree_lazy_expire: bool,
-    /// Free overwritten values in the background.
-    lazyfree_lazy_server_del: bool,
-    /// DEL works as UNLINK.
-    lazyfree_lazy_user_del: bool,
-    /// Flushes are asynchronous unless told otherwise.
-    lazyfree_lazy_user_flush: bool,
     /// Most fields of a compact hash.
     hash_max_listpack_entries: usize,
     /// Longest string in a compact hash, bytes.

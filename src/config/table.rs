@@ -276,6 +276,7 @@ const LATENCY: &str = "latency statistics";
 const NO_DEFRAG: &str = "memory is not defragmented in the background";
 const NO_FORK: &str = "there are no child processes";
 const NO_TICK: &str = "there is no timer tick";
+const ALWAYS_IN_SLICES: &str = "what takes long to be freed always leaves in slices";
 const NO_MODULES: &str = "there are no modules";
 const NO_TITLE: &str = "the process title is left alone";
 const NO_PINNING: &str = "threads are not pinned; taskset pins the process";
@@ -514,18 +515,14 @@ pub static TABLE: &[Param] = &[
         .later(EVICTION)
         .doc("Free evicted values in the background."),
     flag("lazyfree-lazy-expire", "no")
-        .field(field!(lazyfree_lazy_expire))
-        .later("freeing in the background")
+        .never(ALWAYS_IN_SLICES)
         .doc("Free expired values in the background."),
     flag("lazyfree-lazy-server-del", "no")
-        .field(field!(lazyfree_lazy_server_del))
-        .later("freeing in the background")
+        .never(ALWAYS_IN_SLICES)
         .doc("Free overwritten values in the background."),
-    flag("lazyfree-lazy-user-del", "no")
-        .field(field!(lazyfree_lazy_user_del))
-        .doc("DEL works as UNLINK."),
+    flag("lazyfree-lazy-user-del", "no").never(ALWAYS_IN_SLICES).doc("DEL works as UNLINK."),
     flag("lazyfree-lazy-user-flush", "no")
-        .field(field!(lazyfree_lazy_user_flush))
+        .never(ALWAYS_IN_SLICES)
         .doc("FLUSHDB and FLUSHALL without SYNC or ASYNC work as ASYNC."),
     flag("activerehashing", "yes")
         .never("tables grow a segment at a time and are never rehashed")

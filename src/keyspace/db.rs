@@ -12,7 +12,6 @@ use hashbrown::HashSet;
 use crate::ds::arena::Ref;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
-use crate::keyspace::lazyfree::UNLINK_BYTES_MIN;
 use crate::keyspace::shared::{Shared, bump};
 use crate::keyspace::store::{Content, Parcel, Store};
 use crate::keyspace::watch::Watched;
@@ -225,20 +224,11 @@ impl Db {
         }
     }
 
-    /// Removes `key`; false when it was not there.
+    /// Removes `key`; false when it was not there. A value that takes long to be freed is freed in
+    /// slices.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let Some(found) = self.locate(key) else { return false };
         self.discard(found.hash, found.at);
-        true
-    }
-
-    /// Removes `key`; a large value is freed in a later slice.
-    pub fn unlink(&mut self, key: &[u8]) -> bool {
-        let Some(found) = self.locate(key) else { return false };
-        let value = self.detach(found.hash, found.at);
-        if let Some(value) = value.filter(|value| value.memory() >= UNLINK_BYTES_MIN) {
-            self.shared.garbage.borrow_mut().add_value(value);
-        }
         true
     }
 
@@ -439,20 +429,16 @@ impl Db {
         parcel
     }
 
-    /// Removes an entry and drops its value.
+    /// Removes an entry with its value and tells its watchers.
     pub(super) fn discard(&mut self, hash: u64, at: Ref) {
-        drop(self.detach(hash, at));
-    }
-
-    /// Removes an entry and tells its watchers; returns the value that stood outside.
-    fn detach(&mut self, hash: u64, at: Ref) -> Option<Value> {
-        if self.watched.is_empty() {
-            return self.store.remove(hash, at);
+        let watched = !self.watched.is_empty();
+        let key = watched.then(|| self.store.key(at).to_vec());
+        if let Some(value) = self.store.remove(hash, at) {
+            self.shared.retire(value);
         }
-        let key = self.store.key(at).to_vec();
-        let value = self.store.remove(hash, at);
-        self.watched.touch(&key, false);
-        value
+        if let Some(key) = key {
+            self.watched.touch(&key, false);
+        }
     }
 
     fn missed(&self, key: &[u8]) {

@@ -1,4 +1,5 @@
-//! Frees in slices what FLUSHALL ASYNC and UNLINK took out of sight.
+//! Frees in slices what is out of sight: values that were deleted, overwritten or expired, whole
+//! databases that were flushed.
 //!
 //! Invariant: what is here is unreachable for every command.
 
@@ -7,15 +8,28 @@ use std::collections::VecDeque;
 use crate::keyspace::store::Store;
 use crate::types::Value;
 
-/// Bytes of a removed value from which UNLINK leaves the free to a later turn.
-pub const UNLINK_BYTES_MIN: usize = 64 * 1024;
+/// Bytes of a string from which its free is left to a later turn.
+pub const STRING_BYTES_MIN: usize = 64 * 1024;
+/// The same of a collection, which takes a free for every element.
+pub const COLLECTION_BYTES_MIN: usize = 4 * 1024;
 
 /// What waits to be freed.
 #[derive(Default)]
 pub struct Garbage {
     stores: VecDeque<Store>,
     values: VecDeque<Value>,
+    /// Values of the first store that are too large to go with the others.
+    parts: VecDeque<Value>,
     freed: u64,
+}
+
+/// Whether a value takes too long to be freed at once.
+fn is_costly(value: &Value) -> bool {
+    let least = match value {
+        Value::Bytes(_) => STRING_BYTES_MIN,
+        _ => COLLECTION_BYTES_MIN,
+    };
+    value.memory() >= least
 }
 
 impl Garbage {
@@ -23,8 +37,11 @@ impl Garbage {
         self.stores.push_back(store);
     }
 
+    /// Frees a value, now or later.
     pub fn add_value(&mut self, value: Value) {
-        self.values.push_back(value);
+        if is_costly(&value) {
+            self.values.push_back(value);
+        }
     }
 
     /// Objects that wait.
@@ -45,16 +62,28 @@ impl Garbage {
     /// Frees `budget` pieces, each some ten microseconds of work; true when more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
         for _ in 0..budget {
-            if self.values.pop_front().is_some() {
-                self.freed += 1;
+            if free_piece(&mut self.parts).is_some() {
+                continue;
+            }
+            if let Some(last) = free_piece(&mut self.values) {
+                self.freed += u64::from(last);
                 continue;
             }
             let Some(store) = self.stores.front_mut() else { return false };
-            if !store.demolish() {
+            if !store.demolish(|values| self.parts.extend(values.into_iter().filter(is_costly))) {
                 self.freed += store.doomed() as u64;
                 self.stores.pop_front();
             }
         }
-        !self.values.is_empty() || !self.stores.is_empty()
+        !(self.values.is_empty() && self.parts.is_empty() && self.stores.is_empty())
     }
+}
+
+/// Frees a piece of the first value; whether it was that value's last, or `None` without a value.
+fn free_piece(values: &mut VecDeque<Value>) -> Option<bool> {
+    let last = !values.front_mut()?.drop_some();
+    if last {
+        values.pop_front();
+    }
+    Some(last)
 }

@@ -37,7 +37,7 @@ pub struct Keyspace {
     databases: Vec<Db>,
 }
 
-/// How a flush frees what it removes.
+/// When a flush frees what it removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushMode {
     /// Before it returns.
@@ -227,8 +227,8 @@ impl Keyspace {
         self.next_deadline().is_some_and(|at| at <= now)
     }
 
-    /// Frees up to `budget` pieces (some ten microseconds each) of what flushes and unlinks left;
-    /// true when more is left.
+    /// Frees up to `budget` pieces (some ten microseconds each) of what is out of sight; true when
+    /// more is left.
     pub fn lazyfree(&mut self, budget: usize) -> bool {
         self.shared.garbage.borrow_mut().free_some(budget)
     }

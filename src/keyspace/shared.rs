@@ -12,6 +12,7 @@ use crate::base::rng::Rng;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Journal;
 use crate::keyspace::lazyfree::Garbage;
+use crate::types::Value;
 
 /// The counter a new key starts with under LFU, as in Redis.
 const LFU_COUNTER_NEW: u8 = 5;
@@ -88,6 +89,11 @@ impl Shared {
     #[inline]
     pub fn hash(&self, key: &[u8]) -> u64 {
         self.hasher.hash(key)
+    }
+
+    /// Frees a value that nobody can reach any more, in slices if that takes long.
+    pub fn retire(&self, value: Value) {
+        self.garbage.borrow_mut().add_value(value);
     }
 
     /// Whether `deadline` has passed. A key is there in the millisecond of its deadline, as in

@@ -233,7 +233,8 @@ impl Store {
         }
         let id = match old_value {
             Some(id) => {
-                *self.values.get_mut(id).expect("a value outside is in its pool") = value;
+                let old = self.values.get_mut(id).expect("a value outside is in its pool");
+                self.shared.retire(std::mem::replace(old, value));
                 id
             }
             None => self.values.insert(value),
@@ -243,8 +244,8 @@ impl Store {
     }
 
     fn drop_value(&mut self, id: Option<u32>) {
-        if let Some(id) = id {
-            self.values.remove(id);
+        if let Some(value) = id.and_then(|id| self.values.remove(id)) {
+            self.shared.retire(value);
         }
     }
 
@@ -501,11 +502,15 @@ impl Store {
         self.doomed.max(self.len())
     }
 
-    /// Frees a piece of a store that nobody uses any more; false when nothing is left.
-    pub fn demolish(&mut self) -> bool {
+    /// Frees a piece of a store that nobody uses any more, leaving some values to `free`; false when
+    /// nothing is left.
+    pub fn demolish(&mut self, free: impl FnOnce(Vec<Value>)) -> bool {
         self.doomed = self.doomed();
-        self.values.take_chunk().is_some()
-            || self.keys.take_chunk().is_some()
+        if let Some(values) = self.values.take_chunk() {
+            free(values);
+            return true;
+        }
+        self.keys.take_chunk().is_some()
             || self.table.drop_some()
             || self.timers.drop_some(DEMOLISH_CHUNKS)
             || self.arena.release(DEMOLISH_BYTES)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::lazyfree::UNLINK_BYTES_MIN;
+use super::lazyfree::STRING_BYTES_MIN;
 use super::*;
 use crate::base::rng::{Rng, os_seed};
 use crate::ds::listpack::Item;
@@ -128,7 +128,7 @@ fn behaves_as_a_map_with_deadlines() {
                 model.set(&key, &value, expiry);
             }
             4..6 => {
-                let removed = if rng.below(2) == 0 { db.remove(&key) } else { db.unlink(&key) };
+                let removed = db.remove(&key);
                 assert_eq!(removed, model.remove(&key));
             }
             6 => {
@@ -523,15 +523,30 @@ fn flushing_later_frees_in_slices() {
 }
 
 #[test]
-fn unlinking_a_large_value_frees_it_later() {
+fn a_large_value_is_freed_later_however_it_went() {
     let mut keyspace = keyspace(21);
-    keyspace.db(0).set_vec(b"large", vec![0; UNLINK_BYTES_MIN], Expiry::Clear);
-    keyspace.db(0).set(b"small", b"v", Expiry::Clear);
-    assert!(keyspace.db(0).unlink(b"large") && keyspace.db(0).unlink(b"small"));
-    assert!(!keyspace.db(0).unlink(b"large"));
-    assert_eq!(keyspace.counters().lazyfree_pending, 1);
+    let db = keyspace.db(0);
+    for key in [b"removed", b"written", b"expired"] {
+        let expiry = if key == b"expired" { Expiry::At(START) } else { Expiry::Clear };
+        db.set_vec(key, vec![0; STRING_BYTES_MIN], expiry);
+    }
+    db.set(b"small", b"v", Expiry::Clear);
+    assert!(db.remove(b"small") && db.remove(b"removed") && !db.remove(b"removed"));
+    db.set(b"written", b"v", Expiry::Clear);
+    keyspace.set_now(START + 1);
+    assert!(!keyspace.db(0).exists(b"expired"));
+    assert_eq!(keyspace.counters().lazyfree_pending, 3);
     assert!(!keyspace.lazyfree(10));
-    assert_eq!(keyspace.counters().lazyfreed, 1);
+    assert_eq!((keyspace.counters().lazyfreed, keyspace.counters().lazyfree_pending), (3, 0));
+}
+
+#[test]
+fn a_huge_string_is_freed_in_pieces() {
+    let mut keyspace = keyspace(23);
+    keyspace.db(0).set_vec(b"k", vec![1; 64 << 20], Expiry::Clear);
+    assert_eq!(keyspace.flush(None, FlushMode::Async), 1);
+    let pieces = std::iter::repeat_with(|| keyspace.lazyfree(1)).take_while(|more| *more).count();
+    assert!(pieces > 50, "{pieces}");
 }
 
 #[test]

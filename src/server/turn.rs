@@ -3,16 +3,19 @@
 use super::connection::conn_id;
 use super::{Server, figures};
 use crate::base::alloc;
-use crate::base::clock::unix_us_now;
+use crate::base::clock::{Clock, Stamp, stamp, unix_us_now};
 use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Expired records handled in one turn. A million keys due in the same millisecond are spread over
-/// as many turns as they need, with everyone served in between.
-const EXPIRE_RECORDS_PER_TURN: usize = 2048;
-/// Entries freed in one turn for FLUSHALL ASYNC, UNLINK and their like.
-const LAZYFREE_ENTRIES_PER_TURN: usize = 4096;
+/// Expired records handled before the clock is looked at. A million keys due in the same
+/// millisecond are spread over as many turns as they need, with everyone served in between.
+const EXPIRE_RECORDS: usize = 256;
+/// Pieces freed before the clock is looked at.
+const LAZYFREE_PIECES: usize = 8;
+/// Least time that each kind of background work may take in a turn. It may also take half of what
+/// the turn took so far, or clients could leave behind more than is cleared away.
+const SLICE_NS: u64 = 250_000;
 /// Least time between two samples of rates, memory peak and driver figures. Nothing wakes for
 /// them: an idle server's do not change.
 const SAMPLE_MS: i64 = 100;
@@ -35,6 +38,7 @@ impl Server {
         let mut completions = take(&mut self.completions);
         let sleep = self.sleep();
         self.driver.wait(sleep, &mut completions);
+        let start = stamp();
         self.tick();
         for completion in completions.drain(..) {
             self.handle(completion);
@@ -42,7 +46,7 @@ impl Server {
         self.completions = completions;
         self.execute();
         self.release_chunks();
-        self.background();
+        self.background(start);
         self.serve_requests();
         self.state.broadcast_changes();
         self.send_replies();
@@ -77,15 +81,17 @@ impl Server {
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
 
-    /// Slices of work that nobody waits for.
-    fn background(&mut self) {
+    /// Slices of work that nobody waits for, in a turn that began at `start`.
+    fn background(&mut self, start: Stamp) {
         let state = &mut self.state;
+        let slice_ns = SLICE_NS.max(state.clock.elapsed_ns(start, stamp()) / 2);
         // While clients are paused the data set stands still.
-        let expiring = !state.paused() && state.keyspace.expire_due(EXPIRE_RECORDS_PER_TURN);
+        let expiring = !state.paused()
+            && in_slice(&state.clock, slice_ns, || state.keyspace.expire_due(EXPIRE_RECORDS));
         if state.followed {
             state.tell_records(None);
         }
-        let freeing = state.keyspace.lazyfree(LAZYFREE_ENTRIES_PER_TURN);
+        let freeing = in_slice(&state.clock, slice_ns, || state.keyspace.lazyfree(LAZYFREE_PIECES));
         let tracking = state.limit_tracking_table() | state.tracking.drop_some();
         self.busy = expiring || freeing || tracking;
         if !state.postponed.is_empty() && !state.paused() {
@@ -119,4 +125,15 @@ impl Server {
         }
         self.next_timeout_check_ms = now_ms + TIMEOUT_CHECK_MS;
     }
+}
+
+/// Does `work` until there is none left or the time is up; true when more is left.
+fn in_slice(clock: &Clock, slice_ns: u64, mut work: impl FnMut() -> bool) -> bool {
+    let start = stamp();
+    while work() {
+        if clock.elapsed_ns(start, stamp()) > slice_ns {
+            return true;
+        }
+    }
+    false
 }

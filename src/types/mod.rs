@@ -17,6 +17,7 @@ use self::hash::{Hash, HashRef};
 use self::list::{List, ListRef};
 use self::set::{Set, SetRef};
 use self::zset::{Zset, ZsetRef};
+use crate::base::alloc;
 
 /// A string, as a lookup yields it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,13 +203,25 @@ impl Value {
     /// when what is left is small enough to be dropped.
     pub fn drop_some(&mut self) -> bool {
         match self {
-            Value::Bytes(_) => false,
+            Value::Bytes(bytes) => drop_some_of(bytes),
             Value::List(list) => list.drop_some(),
             Value::Set(set) => set.drop_some(),
             Value::Zset(zset) => zset.drop_some(),
             Value::Hash(hash) => hash.drop_some(),
         }
     }
+}
+
+/// Gives the last pages of a long string back to the system. To free it at once would be one call
+/// that takes the longer the more pages there are.
+fn drop_some_of(bytes: &mut Vec<u8>) -> bool {
+    const PIECE_BYTES: usize = 1 << 20;
+    let Some(kept) = bytes.len().checked_sub(PIECE_BYTES).filter(|kept| *kept > PIECE_BYTES) else {
+        return false;
+    };
+    alloc::discard_pages(&mut bytes[kept..]);
+    bytes.truncate(kept);
+    true
 }
 
 /// The type of a value, as TYPE names it.

@@ -44,8 +44,8 @@ fn flushes_empty_one_database_or_all() {
 }
 
 #[test]
-fn flushes_are_asynchronous_when_configured() {
-    each_backend_with(&["--lazyfree-lazy-user-flush", "yes"], |server| {
+fn flushes_are_asynchronous_unless_asked_otherwise() {
+    each_backend(|server| {
         let mut client = server.client();
         client.check("MSET a 1 b 2 c 3", ok());
         client.check("FLUSHDB", ok());
@@ -53,6 +53,10 @@ fn flushes_are_asynchronous_when_configured() {
         while field(&info(&mut client, "memory"), "lazyfree_pending_objects").as_deref()
             != Some("0")
         {}
+        let freed = field(&info(&mut client, "memory"), "lazyfreed_objects");
+        assert_eq!(freed.as_deref(), Some("3"));
+        client.check("SET d 4", ok());
+        client.check("FLUSHALL SYNC", ok());
         let freed = field(&info(&mut client, "memory"), "lazyfreed_objects");
         assert_eq!(freed.as_deref(), Some("3"));
     });

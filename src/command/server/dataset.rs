@@ -90,8 +90,8 @@ fn flushdb(ctx: &mut Ctx) -> Outcome {
 
 fn flush_mode(ctx: &Ctx) -> Result<FlushMode, Reject> {
     match ctx.args.len() {
-        1 if ctx.state.config.lazyfree_lazy_user_flush => Ok(FlushMode::Async),
-        1 => Ok(FlushMode::Sync),
+        // Only who asks for it holds up everybody else.
+        1 => Ok(FlushMode::Async),
         2 if ctx.args.is(1, "async") => Ok(FlushMode::Async),
         2 if ctx.args.is(1, "sync") => Ok(FlushMode::Sync),
         _ => Err(errors::SYNTAX.into()),
