@@ -2,6 +2,9 @@
 
 use super::Server;
 use super::listen::Endpoint;
+use crate::base::sys::Signal;
+use crate::command::server::process::NOTHING_TO_SAVE_WITH;
+use crate::config::shutdown;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,11 +12,23 @@ use std::time::Duration;
 const DRAIN: Duration = Duration::from_secs(1);
 
 impl Server {
-    /// SIGTERM or SIGINT arrived.
+    /// SIGTERM or SIGINT arrived: leaves as `shutdown-on-sigterm` or `shutdown-on-sigint` says.
     pub(super) fn signalled(&mut self) {
         while let Some(signal) = self.signals.take() {
             log::warn!("Received {signal} scheduling shutdown...");
             log::warn!("User requested shutdown...");
+            let config = &self.state.config;
+            let flags = match signal {
+                Signal::Terminate => config.shutdown_on_sigterm,
+                Signal::Interrupt => config.shutdown_on_sigint,
+            };
+            if flags & shutdown::SAVE != 0 && flags & shutdown::FORCE == 0 {
+                log::warn!("{NOTHING_TO_SAVE_WITH}");
+                log::warn!(
+                    "Errors trying to shut down the server. Check the logs for more information."
+                );
+                continue;
+            }
             self.exit = Some(ExitCode::SUCCESS);
         }
     }

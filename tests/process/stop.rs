@@ -39,3 +39,20 @@ fn clients_see_the_end_of_a_server_that_is_told_to_stop() {
         assert!(server.wait().success());
     }
 }
+
+#[test]
+fn a_signal_that_asks_to_save_is_refused_unless_forced() {
+    if backends().contains(&Backend::Unset) {
+        return;
+    }
+    each_backend_with(&["--shutdown-on-sigterm", "save"], |server| {
+        server.signal(Signal::TERM);
+        server.wait_until("the signal is noticed", |server| server.log().contains("SIGTERM"));
+        let mut client = server.client();
+        client.check("PING", simple("PONG"));
+        assert!(server.log().contains("nothing to save with"));
+        client.check("CONFIG SET shutdown-on-sigterm 'save force'", ok());
+        server.signal(Signal::TERM);
+        assert_eq!(client.recv_to_end(), b"");
+    });
+}

@@ -54,6 +54,10 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"]),
 ];
 
+/// Why a shutdown that was to save does not happen.
+pub const NOTHING_TO_SAVE_WITH: &str =
+    "There is nothing to save with: snapshots are not supported. Can't exit.";
+
 /// MONITOR
 fn monitor(ctx: &mut Ctx) -> Outcome {
     let id = ctx.id;
@@ -88,7 +92,7 @@ fn shutdown(ctx: &mut Ctx) -> Outcome {
     }
     log::warn!("User requested shutdown...");
     if how.save && !how.force {
-        log::warn!("There is nothing to save with: snapshots are not supported. Can't exit.");
+        log::warn!("{NOTHING_TO_SAVE_WITH}");
         return Err(errors::SHUTDOWN_FAILED.into());
     }
     ctx.state.requests.push(Request::Shutdown);
