@@ -7,6 +7,7 @@
 //! Invariant: no descriptors, no driver; what only the server can do is a `Request`.
 
 pub mod block;
+pub mod bounded;
 pub mod call;
 pub mod ctx;
 pub mod derived;
@@ -29,6 +30,7 @@ mod publish;
 pub mod pubsub;
 pub mod scan;
 pub mod server;
+pub mod set;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
@@ -51,6 +53,9 @@ const GROUPS: &[&[Command]] = &[
     bitmap::bitop::COMMANDS,
     bitmap::bitfield::COMMANDS,
     hyperloglog::COMMANDS,
+    set::member::COMMANDS,
+    set::chance::COMMANDS,
+    set::combine::COMMANDS,
     generic::COMMANDS,
     transaction::COMMANDS,
     pubsub::COMMANDS,

@@ -570,15 +570,12 @@ pub static TABLE: &[Param] = &[
         .doc("Nodes at both ends of a list left uncompressed; 0 compresses none."),
     int("set-max-intset-entries", "512", 0, LONG_MAX)
         .field(field!(set_max_intset_entries))
-        .later(TYPES)
         .doc("Most members of a set of integers."),
     int("set-max-listpack-entries", "128", 0, LONG_MAX)
         .field(field!(set_max_listpack_entries))
-        .later(TYPES)
         .doc("Most members of a compact set."),
     int("set-max-listpack-value", "64", 0, LONG_MAX)
         .field(field!(set_max_listpack_value))
-        .later(TYPES)
         .doc("Longest member of a compact set."),
     int("zset-max-listpack-entries", "128", 0, LONG_MAX)
         .alias("zset-max-ziplist-entries")

@@ -88,13 +88,25 @@ impl Db {
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
     #[inline(always)]
     pub fn read(&mut self, key: &[u8]) -> Option<ValueRef<'_>> {
-        let Some(found) = self.locate(key) else {
-            self.missed(key);
-            return None;
-        };
-        bump(&self.shared.hits);
-        self.touch_clock(found.at);
-        Some(self.store.value(found.at))
+        let at = self.locate_to_read(key)?;
+        Some(self.store.value(at))
+    }
+
+    /// Looks several keys up for reading, to have all their values at once. Ends with the first
+    /// value that `check` refuses: the keys behind that are not looked up.
+    pub fn read_all<'k, E>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        check: impl Fn(ValueRef<'_>) -> Result<(), E>,
+    ) -> Result<Vec<Option<ValueRef<'_>>>, E> {
+        let mut found: Vec<Option<Ref>> = Vec::with_capacity(keys.size_hint().0);
+        for key in keys {
+            let at = self.locate_to_read(key);
+            at.map_or(Ok(()), |at| check(self.store.value(at)))?;
+            found.push(at);
+        }
+        // Removing a key that is past its deadline left the entries of others where they are.
+        Ok(found.into_iter().map(|at| at.map(|at| self.store.value(at))).collect())
     }
 
     /// Looks a key up for reading without using it: counts a hit or a miss, leaves its clock alone.
@@ -340,6 +352,18 @@ impl Db {
             let exists = self.store.find(self.shared.hash(key), key).is_some();
             self.watched.touch(key, exists);
         }
+    }
+
+    /// Finds `key`, counts a hit or a miss and marks the key as used.
+    #[inline(always)]
+    fn locate_to_read(&mut self, key: &[u8]) -> Option<Ref> {
+        let Some(found) = self.locate(key) else {
+            self.missed(key);
+            return None;
+        };
+        bump(&self.shared.hits);
+        self.touch_clock(found.at);
+        Some(found.at)
     }
 
     /// Finds `key`; one past its deadline is removed and not found.

@@ -76,6 +76,7 @@ texts! {
     NOT_A_FLOAT = "ERR value is not a valid float";
     DB_INDEX_OUT_OF_RANGE = "ERR DB index is out of range";
     INVALID_CURSOR = "ERR invalid cursor";
+    REPLY_TOO_LONG = "ERR the reply would be longer than 512 MiB";
 }
 
 // Of strings.
@@ -240,6 +241,13 @@ texts! {
     UNAUTHENTICATED_MULTIBULK = "ERR Protocol error: unauthenticated multibulk length";
     UNAUTHENTICATED_BULK = "ERR Protocol error: unauthenticated bulk length";
     INVALID_CRLF = "ERR Protocol error: invalid CRLF in request";
+}
+
+// Of sets.
+texts! {
+    SINTERCARD_NUMKEYS = "ERR numkeys should be greater than 0";
+    SINTERCARD_KEYS = "ERR Number of keys can't be greater than number of args";
+    SINTERCARD_LIMIT = "ERR LIMIT can't be negative";
 }
 
 /// Bytes of a client's text that an error quotes at most.

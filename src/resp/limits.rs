@@ -1,4 +1,6 @@
-//! The named limits of a request. Invariant: values only; who is authenticated is the caller's news.
+//! The named limits of requests and replies.
+//!
+//! Invariant: values only; who is authenticated is the caller's news.
 
 /// Default of `proto-max-bulk-len`.
 pub const BULK_LEN_DEFAULT_BYTES: u64 = 512 << 20;
@@ -12,6 +14,8 @@ pub const ARGS_MAX: u32 = i32::MAX.cast_unsigned();
 pub const UNAUTHENTICATED_ARGS_MAX: u32 = 10;
 /// Longest argument before the client has authenticated.
 pub const UNAUTHENTICATED_BULK_LEN_BYTES_MAX: u64 = 16 << 10;
+/// Longest reply whose length the client chooses freely; others follow from what is stored.
+pub const REPLY_BYTES_MAX: usize = 512 << 20;
 
 /// How large a request may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,6 +16,6 @@ mod reply;
 pub use args::{Args, OwnedArgs};
 pub use broadcast::Broadcast;
 pub use errors::{Outcome, Reject};
-pub use limits::{BULK_LEN_CEILING_BYTES, BULK_LEN_DEFAULT_BYTES, Limits};
+pub use limits::{BULK_LEN_CEILING_BYTES, BULK_LEN_DEFAULT_BYTES, Limits, REPLY_BYTES_MAX};
 pub use parse::{Progress, ProtocolError, Span, Step, parse};
 pub use reply::{Deferred, Protocol, Reply};

@@ -19,10 +19,15 @@ fn digests_agree_with_the_reference() {
             "SELECT 3",
             "SET text hello",
             "SELECT 0",
+            "SADD set 1 2 70000",
+            "SADD set a",
+            "SADD set a-member-that-is-too-long-for-any-listpack-and-therefore-in-a-table-of-its-own",
         ];
         for step in steps {
             assert_eq!(ours.run(step), theirs.run(step), "{step}");
-            for digest in ["DEBUG DIGEST", "DEBUG DIGEST-VALUE number text binary expiring nokey"] {
+            for digest in
+                ["DEBUG DIGEST", "DEBUG DIGEST-VALUE number text binary expiring set nokey"]
+            {
                 assert_eq!(ours.run(digest), theirs.run(digest), "{digest} after {step}");
             }
         }

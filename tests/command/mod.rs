@@ -9,6 +9,7 @@ mod introspect;
 mod notify;
 mod pubsub;
 mod server;
+mod set;
 mod string;
 mod tracking;
 mod transaction;

@@ -27,6 +27,13 @@ const KEYS: [&[u8]; 14] = [
     b"[x]*?\\",
     &[b'l'; 300],
 ];
+/// Groups with keys of their own, by what those begin with: commands meet their own type often and
+/// others now and then.
+const OWN_KEYS: [(&str, &str); 1] = [("set", "set")];
+const OWN_KEYS_EACH: u8 = 3;
+/// What makes values to begin with, and for which keys.
+const SEEDS: [(&str, &str); 1] = [("SADD", "set")];
+const SEED_ELEMENTS_MAX: u8 = 8;
 const INTEGERS: [&str; 25] = [
     "0",
     "1",
@@ -116,6 +123,8 @@ const FAR_UNIX_SECONDS: &str = "4000000000";
 const FAR_UNIX_MILLISECONDS: &str = "4000000000000";
 /// Offsets stay below this, so that no value grows large and LCS stays quick.
 const OFFSET_MAX: u64 = 2_000;
+/// Replies with repetitions stay this short.
+const COUNT_MAX: i64 = 1_000;
 const UNIT_OFFSET_MAX: u64 = 200;
 
 #[derive(Clone)]
@@ -146,6 +155,8 @@ pub struct Generator {
     syntaxes: Vec<Syntax>,
     /// Every token of the vocabulary, for options in the wrong place.
     tokens: Vec<String>,
+    /// What the keys of the command being made mostly begin with.
+    own_keys: Option<&'static str>,
     in_transaction: bool,
     /// Chooses the protocol again after a RESET.
     hello: Command,
@@ -158,7 +169,8 @@ impl Generator {
         syntaxes.iter().flat_map(|syntax| &syntax.args).for_each(|arg| collect(arg, &mut tokens));
         let hello = Command { words: hello.split(' ').map(Into::into).collect() };
         let rng = Rng::with_seed(seed);
-        Generator { rng, syntaxes, tokens, in_transaction: false, hello, after_reset: false }
+        let (in_transaction, after_reset) = (false, false);
+        Generator { rng, syntaxes, tokens, own_keys: None, in_transaction, hello, after_reset }
     }
 
     /// The transaction was discarded behind the generator's back.
@@ -202,6 +214,10 @@ impl Generator {
     }
 
     fn seed_key(&mut self) -> Command {
+        self.own_keys = None;
+        if self.one_in(2) {
+            return self.seed_collection();
+        }
         let mut words = vec![b"SET".to_vec(), self.key(), self.value()];
         if self.one_in(3) {
             words.extend([b"EX".to_vec(), b"1".to_vec()]);
@@ -209,9 +225,20 @@ impl Generator {
         Command { words }
     }
 
+    fn seed_collection(&mut self) -> Command {
+        let (name, prefix) = SEEDS[self.rng.usize(..SEEDS.len())];
+        let mut words = vec![name.into(), self.own_key(prefix)];
+        for _ in 0..self.rng.u8(1..=SEED_ELEMENTS_MAX) {
+            words.push(self.element());
+        }
+        Command { words }
+    }
+
     fn documented_command(&mut self) -> Command {
         let syntaxes = std::mem::take(&mut self.syntaxes);
         let syntax = &syntaxes[self.rng.usize(..syntaxes.len())];
+        let own_keys = OWN_KEYS.iter().find(|(group, _)| *group == syntax.group);
+        self.own_keys = own_keys.map(|(_, prefix)| *prefix);
         let mut words: Vec<Vec<u8>> = syntax.words.iter().map(|word| self.cased(word)).collect();
         let fixed = words.len();
         syntax.args.iter().for_each(|arg| self.fill(arg, &mut words));
@@ -259,12 +286,33 @@ impl Generator {
             "type" => self.pick(&TYPES),
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
+            "member" | "element" => self.element(),
             _ => self.value(),
         }
     }
 
     fn key(&mut self) -> Vec<u8> {
-        KEYS[self.rng.usize(..KEYS.len())].to_vec()
+        let own = if self.one_in(8) { None } else { self.own_keys };
+        let any = OWN_KEYS[self.rng.usize(..OWN_KEYS.len())].1;
+        match own.or_else(|| self.one_in(2).then_some(any)) {
+            Some(prefix) => self.own_key(prefix),
+            None => KEYS[self.rng.usize(..KEYS.len())].to_vec(),
+        }
+    }
+
+    fn own_key(&mut self, prefix: &str) -> Vec<u8> {
+        format!("{prefix}{}", self.rng.u8(..OWN_KEYS_EACH)).into_bytes()
+    }
+
+    /// Something to put into a collection: mostly one of a few, so that commands meet it again, and
+    /// sometimes too long for a compact encoding.
+    fn element(&mut self) -> Vec<u8> {
+        match self.rng.u8(..20) {
+            0..10 => self.rng.i8(-4..16).to_string().into_bytes(),
+            10..17 => format!("m{}", self.rng.u8(..10)).into_bytes(),
+            17 => vec![b'v'; self.rng.usize(63..=65)],
+            _ => self.value(),
+        }
     }
 
     fn value(&mut self) -> Vec<u8> {
@@ -370,6 +418,14 @@ fn tame(command: &mut Command, rng: &mut Rng) {
     };
     let unix_min: u64 = unix_min.parse().expect("digits");
     let offsets = named(&["setbit", "setrange", "bitfield"]);
+    if command.is("spop") {
+        // What is popped by chance would part the data sets: all or nothing.
+        command.words.resize_with(command.words.len().max(3), Vec::new);
+        command.words[2] = if rng.bool() { b"0".into() } else { b"1000000".into() };
+    }
+    if command.is("srandmember") {
+        command.words.iter_mut().skip(2).for_each(|word| clamp(word, COUNT_MAX));
+    }
     for word in command.words.iter_mut().skip(2) {
         let (unit, digits) = match word.strip_prefix(b"#") {
             Some(digits) => (true, digits),
@@ -388,6 +444,14 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         } else if offsets && (OFFSET_MAX..1 << 32).contains(&number) {
             *word = OFFSET_MAX.to_string().into();
         }
+    }
+}
+
+/// Makes a number at most `most` and at least `-most`.
+fn clamp(word: &mut Vec<u8>, most: i64) {
+    let number = std::str::from_utf8(word).ok().and_then(|digits| digits.parse::<i64>().ok());
+    if let Some(number) = number.filter(|number| number.unsigned_abs() > most.unsigned_abs()) {
+        *word = (number.signum() * most).to_string().into();
     }
 }
 

@@ -8,7 +8,7 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 5] = ["generic", "string", "bitmap", "hyperloglog", "transactions"];
+const GROUPS: [&str; 6] = ["generic", "string", "bitmap", "hyperloglog", "set", "transactions"];
 /// Commands of other groups that are safe to send at random.
 const ALSO: [&str; 21] = [
     "auth",
@@ -39,6 +39,7 @@ const COMMANDS_MIN: usize = 70;
 /// A command's words and its arguments.
 #[derive(Debug)]
 pub struct Syntax {
+    pub group: String,
     pub words: Vec<String>,
     pub args: Vec<Arg>,
 }
@@ -78,7 +79,7 @@ pub fn shared(reference: &mut Client, subject: &mut Client) -> Vec<Syntax> {
     let docs = reference.run("COMMAND DOCS");
     let syntaxes: Vec<Syntax> = documented(&docs)
         .filter(|(name, group, _)| known.contains(name) && wanted(name, group))
-        .map(|(name, _, doc)| syntax(&name, doc))
+        .map(|(name, group, doc)| syntax(&name, group, doc))
         .collect();
     assert!(syntaxes.len() >= COMMANDS_MIN, "only {} commands in common", syntaxes.len());
     syntaxes
@@ -105,9 +106,9 @@ fn documented(docs: &Value) -> impl Iterator<Item = (String, String, &Value)> {
     })
 }
 
-fn syntax(name: &str, doc: &Value) -> Syntax {
+fn syntax(name: &str, group: String, doc: &Value) -> Syntax {
     let words = name.split('|').map(ToString::to_string).collect();
-    Syntax { words, args: args(doc) }
+    Syntax { group, words, args: args(doc) }
 }
 
 fn args(doc: &Value) -> Vec<Arg> {

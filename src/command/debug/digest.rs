@@ -51,7 +51,11 @@ impl Signature {
                 self.mix(itoa::Buffer::new().format(number).as_bytes())
             }
             ValueRef::String(StringRef::Str(text)) => self.mix(text),
-            ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Zset(_) | ValueRef::Hash(_) => {}
+            ValueRef::Set(set) => {
+                let mut buffer = itoa::Buffer::new();
+                set.iter().for_each(|member| self.add(member.text(&mut buffer)));
+            }
+            ValueRef::List(_) | ValueRef::Zset(_) | ValueRef::Hash(_) => {}
         }
         if deadline.is_some() {
             self.add(b"!!expire!!");

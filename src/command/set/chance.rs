@@ -1,0 +1,143 @@
+//! Members by chance: shown by SRANDMEMBER, taken out by SPOP.
+
+use super::{READ_ONE, WRITE_FAST, change, reply_member, reply_set, set};
+use crate::command::bounded;
+use crate::command::ctx::{Ctx, EventClass};
+use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
+use crate::keyspace::After;
+use crate::resp::errors::{self, Outcome};
+use crate::types::set::{Limits, SetRef, algebra};
+
+/// The rows of this file.
+pub const COMMANDS: &[Command] = &[
+    Command::new("spop", spop)
+        .arity(-2)
+        .of(Group::Set)
+        .flags(WRITE_FAST)
+        .acl(Categories::SET)
+        .keys(&[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::DELETE))])
+        .summary(
+            "Returns one or more random members from a set after removing them. Deletes the set \
+             if the last member was popped.",
+        )
+        .complexity(
+            "Without the count argument O(1), otherwise O(N) where N is the value of the passed \
+             count.",
+        )
+        .since("1.0.0")
+        .history(&[("3.2.0", "Added the `count` argument.")])
+        .tips(&["nondeterministic_output"])
+        .args(&[Arg::key("key", 0), Arg::int("count").since("3.2.0").optional()]),
+    Command::new("srandmember", srandmember)
+        .arity(-2)
+        .of(Group::Set)
+        .flags(Flags::READONLY)
+        .acl(Categories::SET)
+        .keys(READ_ONE)
+        .summary("Get one or multiple random members from a set")
+        .complexity(
+            "Without the count argument O(1), otherwise O(N) where N is the absolute value of the \
+             passed count.",
+        )
+        .since("1.0.0")
+        .history(&[("2.6.0", "Added the optional `count` argument.")])
+        .tips(&["nondeterministic_output"])
+        .args(&[Arg::key("key", 0), Arg::int("count").since("2.6.0").optional()]),
+];
+
+/// SPOP key [count]
+fn spop(ctx: &mut Ctx) -> Outcome {
+    match ctx.args.len() {
+        2 => spop_one(ctx),
+        3 => spop_count(ctx),
+        _ => Err(errors::SYNTAX.into()),
+    }
+}
+
+fn spop_one(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    if set(ctx.db().write_lookup(key))?.is_none() {
+        ctx.reply.null();
+        return Ok(());
+    }
+    let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
+    let (_, after) = change(ctx.state.keyspace.db(ctx.db), key, |set| {
+        let place = set.as_ref().random(rng).expect("a stored set has members");
+        reply_member(reply, set.as_ref().get(place));
+        set.remove_at(place);
+    });
+    ctx.modified(key, EventClass::Set, "spop");
+    if after == After::Removed {
+        ctx.notify(key, EventClass::Generic, "del");
+    }
+    Ok(())
+}
+
+fn spop_count(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    let count = ctx.args.int_or(2, errors::NOT_POSITIVE)?;
+    let count = usize::try_from(count).map_err(|_| errors::NOT_POSITIVE)?;
+    let Some(found) = set(ctx.db().write_lookup(key))?.filter(|_| count > 0) else {
+        ctx.reply.set(0);
+        return Ok(());
+    };
+    if count >= found.len() {
+        return spop_all(ctx, key);
+    }
+    let limits = Limits::of(&ctx.state.config);
+    let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
+    reply.set(count);
+    change(ctx.state.keyspace.db(ctx.db), key, |set| {
+        set.pop(count, &limits, rng, &mut |member| reply_member(reply, member));
+    });
+    ctx.modified(key, EventClass::Set, "spop");
+    Ok(())
+}
+
+/// Replies with the whole set and removes it.
+fn spop_all(ctx: &mut Ctx, key: &[u8]) -> Outcome {
+    let limits = Limits::of(&ctx.state.config);
+    let (db, reply) = ctx.db_and_reply();
+    match set(db.write_lookup(key))?.expect("the caller saw it") {
+        // Redis replies with the union of this one set, which puts numbers in front in order.
+        packed @ SetRef::Packed(_) => reply_set(reply, algebra::union([packed], &limits).as_ref()),
+        other => reply_set(reply, other),
+    }
+    db.remove(key);
+    ctx.modified(key, EventClass::Set, "spop");
+    ctx.notify(key, EventClass::Generic, "del");
+    Ok(())
+}
+
+/// SRANDMEMBER key [count]
+fn srandmember(ctx: &mut Ctx) -> Outcome {
+    let key = ctx.arg(1);
+    let count = match ctx.args.len() {
+        2 => None,
+        3 => Some(ctx.args.int_between(2, -i64::MAX, i64::MAX)?),
+        _ => return Err(errors::SYNTAX.into()),
+    };
+    let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
+    let found = set(ctx.state.keyspace.db(ctx.db).read(key))?;
+    match (found, count) {
+        (None, None) => reply.null(),
+        (Some(set), None) => {
+            let place = set.random(rng).expect("a stored set has members");
+            reply_member(reply, set.get(place));
+        }
+        (None, Some(_)) | (_, Some(0)) => reply.empty_array(),
+        (Some(set), Some(count @ 1..)) => {
+            let count = usize::try_from(count).unwrap_or(usize::MAX);
+            reply.array(count.min(set.len()));
+            set.sample(count, rng, |member| reply_member(reply, member));
+        }
+        (Some(set), Some(count)) => {
+            let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+            let draws = set.draws(rng).take(count);
+            return bounded::array(reply, count, draws, |reply, member| {
+                reply_member(reply, member)
+            });
+        }
+    }
+    Ok(())
+}
