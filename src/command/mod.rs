@@ -21,6 +21,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod generic;
+pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
@@ -57,6 +58,10 @@ const GROUPS: &[&[Command]] = &[
     set::chance::COMMANDS,
     set::combine::COMMANDS,
     generic::COMMANDS,
+    hash::get::COMMANDS,
+    hash::set::COMMANDS,
+    hash::number::COMMANDS,
+    hash::scan::COMMANDS,
     transaction::COMMANDS,
     pubsub::COMMANDS,
     connection::COMMANDS,

@@ -195,6 +195,7 @@ mod tests {
             "string",
             "bitmap",
             "hyperloglog",
+            "hash",
             "generic",
             "transactions",
             "pubsub",

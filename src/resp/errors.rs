@@ -250,6 +250,19 @@ texts! {
     SINTERCARD_LIMIT = "ERR LIMIT can't be negative";
 }
 
+// Of hashes.
+texts! {
+    HASH_NOT_AN_INTEGER = "ERR hash value is not an integer";
+    HASH_NOT_A_FLOAT = "ERR hash value is not a float";
+    HASH_NAN_OR_INFINITY = "ERR value is NaN or Infinity";
+    FIELDS_MISSING = "ERR Mandatory argument FIELDS is missing or not at the right position";
+    NUMFIELDS_NOT_POSITIVE = "ERR Parameter `numFields` should be greater than 0";
+    NUMFIELDS_MISMATCH = "ERR The `numfields` parameter must match the number of arguments";
+    HGETEX_EXPIRY = "ERR Only one of EX, PX, EXAT, PXAT or PERSIST arguments can be specified";
+    HSETEX_EXPIRY = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL arguments can be specified";
+    FNX_AND_FXX = "ERR Only one of FXX or FNX arguments can be specified";
+}
+
 /// Bytes of a client's text that an error quotes at most.
 const QUOTED_LEN_MAX: usize = 128;
 

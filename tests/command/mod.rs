@@ -4,6 +4,7 @@ mod bitmap;
 mod connection;
 mod debug;
 mod generic;
+mod hash;
 mod hyperloglog;
 mod introspect;
 mod notify;

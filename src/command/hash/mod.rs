@@ -1,0 +1,100 @@
+//! Hash commands: fields of a key.
+//!
+//! One file per kind of access, each with its rows; here stands what they share.
+//!
+//! Invariant: a handler sees the fields that are there now; what is past its deadline does not
+//! exist for it, removed or not.
+
+pub mod get;
+pub mod number;
+pub mod scan;
+pub mod set;
+
+use super::ctx::{Ctx, EventClass};
+use super::spec::{Arg, Flags, KeyFlags, KeySpec};
+use crate::config::Config;
+use crate::ds::listpack::Item;
+use crate::keyspace::{After, Db};
+use crate::resp::Reply;
+use crate::resp::errors::{self, Reject};
+use crate::types::hash::{Hash, HashRef, Limits};
+use crate::types::{Value, ValueRef, ValueType};
+
+const WRITE_GROWING_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
+const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
+const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
+const READ_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RO.or(KeyFlags::ACCESS))];
+const LOOK_AT_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RO)];
+const UPDATE_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::UPDATE))];
+const INSERT_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::INSERT))];
+const DELETE_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::DELETE))];
+const READ_AND_UPDATE_ONE: &[KeySpec] =
+    &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE))];
+const FIELD: Arg = Arg::string("field");
+const PAIRS: Arg = Arg::block("data", &[FIELD, Arg::string("value")]).multiple();
+
+/// Narrows a value to a hash.
+pub fn hash(value: Option<ValueRef<'_>>) -> Result<Option<HashRef<'_>>, Reject> {
+    match value {
+        None => Ok(None),
+        Some(ValueRef::Hash(hash)) => Ok(Some(hash)),
+        Some(_) => Err(errors::WRONG_TYPE.into()),
+    }
+}
+
+/// What a hash may hold before it becomes big.
+fn limits(config: &Config) -> Limits {
+    Limits {
+        fields_max: config.hash_max_listpack_entries,
+        bytes_max: config.hash_max_listpack_value,
+    }
+}
+
+/// Runs `change` on the hash at `key`, or on a new one; the caller checked the type.
+fn change<T>(db: &mut Db, key: &[u8], change: impl FnOnce(&mut Hash) -> T) -> (T, After) {
+    db.change(key, ValueType::Hash, |value| match value {
+        Value::Hash(hash) => change(hash),
+        _ => unreachable!("the caller checked the type"),
+    })
+}
+
+/// Tells of fields that a command removed, and of the key if those were the last ones.
+fn notify_removed(ctx: &mut Ctx, key: &[u8], removed: usize, after: After) {
+    if removed == 0 {
+        return;
+    }
+    ctx.modified(key, EventClass::Hash, "hdel");
+    if after == After::Removed {
+        ctx.notify(key, EventClass::Generic, "del");
+    }
+}
+
+/// Replies with a field or a value.
+#[inline]
+fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {
+    match item {
+        Item::Text(text) => reply.bulk(text),
+        Item::Int(number) => reply.bulk_integer(number),
+    }
+}
+
+/// Replies with a value, null for none.
+#[inline]
+fn reply_value(reply: &mut Reply<'_>, value: Option<Item<'_>>) {
+    match value {
+        Some(value) => reply_item(reply, value),
+        None => reply.null(),
+    }
+}
+
+impl<'a> Ctx<'a> {
+    /// The hash at `key` for reading, the time and the reply.
+    fn hash_and_reply(
+        &mut self,
+        key: &[u8],
+    ) -> Result<(Option<HashRef<'_>>, i64, &mut Reply<'a>), Reject> {
+        let now = self.state.keyspace.now();
+        let (db, reply) = self.db_and_reply();
+        Ok((hash(db.read(key))?, now, reply))
+    }
+}

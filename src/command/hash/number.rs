@@ -1,0 +1,85 @@
+//! Fields that count.
+//!
+//! Invariant: a field that is no number stays what it is.
+
+use super::{FIELD, READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, change, hash, limits};
+use crate::base::num::{self, LongDoubleError};
+use crate::command::ctx::{Ctx, EventClass};
+use crate::command::spec::{Arg, Categories, Command, Group};
+use crate::ds::listpack::Item;
+use crate::resp::errors::{self, Outcome};
+use crate::types::hash::Ttl;
+
+/// The rows of this file.
+pub const COMMANDS: &[Command] = &[
+    Command::new("hincrby", hincrby)
+        .arity(4)
+        .of(Group::Hash)
+        .flags(WRITE_GROWING_FAST)
+        .acl(Categories::HASH)
+        .keys(READ_AND_UPDATE_ONE)
+        .summary(
+            "Increments the integer value of a field in a hash by a number. Uses 0 as initial \
+             value if the field doesn't exist.",
+        )
+        .complexity("O(1)")
+        .since("2.0.0")
+        .args(&[Arg::key("key", 0), FIELD, Arg::int("increment")]),
+    Command::new("hincrbyfloat", hincrbyfloat)
+        .arity(4)
+        .of(Group::Hash)
+        .flags(WRITE_GROWING_FAST)
+        .acl(Categories::HASH)
+        .keys(READ_AND_UPDATE_ONE)
+        .summary(
+            "Increments the floating point value of a field by a number. Uses 0 as initial \
+             value if the field doesn't exist.",
+        )
+        .complexity("O(1)")
+        .since("2.6.0")
+        .args(&[Arg::key("key", 0), FIELD, Arg::double("increment")]),
+];
+
+/// HINCRBY key field increment
+fn hincrby(ctx: &mut Ctx) -> Outcome {
+    let (key, field) = (ctx.arg(1), ctx.arg(2));
+    let increment = ctx.args.int(3)?;
+    let now = ctx.state.keyspace.now();
+    let old = hash(ctx.db().write_lookup(key))?.and_then(|hash| hash.get(field, now));
+    let old = match old.unwrap_or(Item::Int(0)) {
+        Item::Int(number) => number,
+        Item::Text(text) => num::parse_i64(text).ok_or(errors::HASH_NOT_AN_INTEGER)?,
+    };
+    let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
+    set_number(ctx, itoa::Buffer::new().format(new), "hincrby");
+    ctx.reply.integer(new);
+    Ok(())
+}
+
+/// HINCRBYFLOAT key field increment
+fn hincrbyfloat(ctx: &mut Ctx) -> Outcome {
+    let (key, field, increment) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
+    num::long_double_add(increment, b"0").map_err(|error| match error {
+        LongDoubleError::NotANumber => errors::NOT_A_FLOAT,
+        LongDoubleError::NotFinite => errors::HASH_NAN_OR_INFINITY,
+    })?;
+    let now = ctx.state.keyspace.now();
+    let old = hash(ctx.db().write_lookup(key))?.and_then(|hash| hash.get(field, now));
+    let mut buffer = itoa::Buffer::new();
+    let old = old.unwrap_or(Item::Int(0)).text(&mut buffer);
+    let new = num::long_double_add(old, increment).map_err(|error| match error {
+        LongDoubleError::NotANumber => errors::HASH_NOT_A_FLOAT,
+        LongDoubleError::NotFinite => errors::NAN_OR_INFINITY,
+    })?;
+    set_number(ctx, &new, "hincrbyfloat");
+    ctx.reply.bulk(new.as_bytes());
+    Ok(())
+}
+
+/// Sets the field of a call to a number; its deadline stays.
+fn set_number(ctx: &mut Ctx, number: &str, event: &str) {
+    let (key, field) = (ctx.arg(1), ctx.arg(2));
+    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    change(ctx.db(), key, |hash| hash.set(field, number.as_bytes(), Ttl::Keep, now, limits));
+    ctx.modified(key, EventClass::Hash, event);
+}

@@ -1,0 +1,130 @@
+//! Fields set and removed.
+//!
+//! Invariant: all conditions are checked before the first field is written.
+
+use super::{
+    DELETE_ONE, FIELD, INSERT_ONE, PAIRS, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, change, hash,
+    limits, notify_removed,
+};
+use crate::command::ctx::{Ctx, EventClass};
+use crate::command::spec::{Arg, Categories, Command, Group};
+use crate::resp::errors::{self, Outcome, Reject};
+use crate::types::hash::Ttl;
+
+/// The rows of this file.
+pub const COMMANDS: &[Command] = &[
+    Command::new("hset", hset)
+        .arity(-4)
+        .of(Group::Hash)
+        .flags(WRITE_GROWING_FAST)
+        .acl(Categories::HASH)
+        .keys(UPDATE_ONE)
+        .summary("Creates or modifies the value of a field in a hash.")
+        .complexity(
+            "O(1) for each field/value pair added, so O(N) to add N field/value pairs when \
+             the command is called with multiple field/value pairs.",
+        )
+        .since("2.0.0")
+        .history(&[("4.0.0", "Accepts multiple `field` and `value` arguments.")])
+        .args(&[Arg::key("key", 0), PAIRS]),
+    Command::new("hmset", hmset)
+        .arity(-4)
+        .of(Group::Hash)
+        .flags(WRITE_GROWING_FAST)
+        .acl(Categories::HASH)
+        .keys(UPDATE_ONE)
+        .summary("Sets the values of multiple fields.")
+        .complexity("O(N) where N is the number of fields being set.")
+        .since("2.0.0")
+        .deprecated("4.0.0", "`HSET` with multiple field-value pairs")
+        .args(&[Arg::key("key", 0), PAIRS]),
+    Command::new("hsetnx", hsetnx)
+        .arity(4)
+        .of(Group::Hash)
+        .flags(WRITE_GROWING_FAST)
+        .acl(Categories::HASH)
+        .keys(INSERT_ONE)
+        .summary("Sets the value of a field in a hash only when the field doesn't exist.")
+        .complexity("O(1)")
+        .since("2.0.0")
+        .args(&[Arg::key("key", 0), FIELD, Arg::string("value")]),
+    Command::new("hdel", hdel)
+        .arity(-3)
+        .of(Group::Hash)
+        .flags(WRITE_FAST)
+        .acl(Categories::HASH)
+        .keys(DELETE_ONE)
+        .summary(
+            "Deletes one or more fields and their values from a hash. Deletes the hash if no \
+             fields remain.",
+        )
+        .complexity("O(N) where N is the number of fields to be removed.")
+        .since("2.0.0")
+        .history(&[("2.4.0", "Accepts multiple `field` arguments.")])
+        .args(&[Arg::key("key", 0), FIELD.multiple()]),
+];
+
+/// HSET key field value [field value ...]
+fn hset(ctx: &mut Ctx) -> Outcome {
+    let created = set_all(ctx, "hset")?;
+    ctx.reply.integer(created);
+    Ok(())
+}
+
+/// HMSET key field value [field value ...]
+fn hmset(ctx: &mut Ctx) -> Outcome {
+    set_all(ctx, "hmset")?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// Sets the fields that the arguments name; returns how many were not there.
+fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
+    if ctx.args.len() % 2 == 1 {
+        return Err(errors::wrong_arity(command));
+    }
+    let (key, args) = (ctx.arg(1), ctx.args);
+    hash(ctx.db().write_lookup(key))?;
+    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (created, _) = change(ctx.db(), key, |hash| {
+        hash.make_room(args.from(2), limits);
+        let pairs = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1)));
+        let is_new = |(field, value)| hash.set(field, value, Ttl::Clear, now, limits);
+        pairs.map(is_new).map(i64::from).sum()
+    });
+    ctx.modified(key, EventClass::Hash, "hset");
+    Ok(created)
+}
+
+/// HSETNX key field value
+fn hsetnx(ctx: &mut Ctx) -> Outcome {
+    let (key, field, value) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
+    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let old = hash(ctx.db().write_lookup(key))?;
+    if old.is_some_and(|hash| hash.get(field, now).is_some()) {
+        ctx.reply.integer(0);
+        return Ok(());
+    }
+    change(ctx.db(), key, |hash| {
+        hash.make_room([field, value].into_iter(), limits);
+        hash.set(field, value, Ttl::Clear, now, limits)
+    });
+    ctx.reply.integer(1);
+    ctx.modified(key, EventClass::Hash, "hset");
+    Ok(())
+}
+
+/// HDEL key field [field ...]
+fn hdel(ctx: &mut Ctx) -> Outcome {
+    let (key, fields) = (ctx.arg(1), ctx.args.from(2));
+    let now = ctx.state.keyspace.now();
+    if hash(ctx.db().write_lookup(key))?.is_none() {
+        ctx.reply.integer(0);
+        return Ok(());
+    }
+    let (removed, after) =
+        change(ctx.db(), key, |hash| fields.filter(|field| hash.remove(field, now)).count());
+    ctx.reply.integer(i64::try_from(removed).unwrap_or(i64::MAX));
+    notify_removed(ctx, key, removed, after);
+    Ok(())
+}
