@@ -108,7 +108,9 @@ impl State {
         let interest = Interest::default()
             .with(Happening::Expired, published(EventClass::Expired) || tracked)
             .with(Happening::New, published(EventClass::New))
-            .with(Happening::Missed, published(EventClass::KeyMiss));
+            .with(Happening::Missed, published(EventClass::KeyMiss))
+            .with(Happening::FieldsExpired, published(EventClass::Hash) || tracked)
+            .with(Happening::Emptied, published(EventClass::Generic));
         self.keyspace.set_interest(interest);
     }
 
@@ -132,9 +134,11 @@ impl State {
                 Happening::Expired => (EventClass::Expired, "expired"),
                 Happening::New => (EventClass::New, "new"),
                 Happening::Missed => (EventClass::KeyMiss, "keymiss"),
+                Happening::FieldsExpired => (EventClass::Hash, "hexpired"),
+                Happening::Emptied => (EventClass::Generic, "del"),
             };
             self.publish_event(&Event { db, class, name, key: &key });
-            if happening == Happening::Expired {
+            if matches!(happening, Happening::Expired | Happening::FieldsExpired) {
                 self.invalidate(&key, Cause::Keyspace { during });
             }
         }

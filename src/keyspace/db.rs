@@ -72,7 +72,7 @@ pub struct Db {
     awaited: HashSet<Box<[u8]>, RandomState>,
 }
 
-/// A key that was found, not past its deadline.
+/// A key that was found, and is not gone.
 #[derive(Clone, Copy)]
 pub(super) struct Found {
     pub hash: u64,
@@ -199,6 +199,7 @@ impl Db {
             return (result, After::Created);
         };
         self.touch_clock(at);
+        self.expire_fields_first(hash, at);
         match self.store.change(hash, key, at, change) {
             (result, true) => (result, After::Kept),
             (result, false) => {
@@ -285,7 +286,7 @@ impl Db {
     /// Whether `key` is there but past its deadline. Removes nothing.
     pub fn is_expired(&self, key: &[u8]) -> bool {
         let Some(at) = self.store.find(self.shared.hash(key), key) else { return false };
-        self.store.entry(at).deadline().is_some_and(|deadline| self.shared.is_past(deadline))
+        self.store.is_gone(at)
     }
 
     /// Keys, those past their deadline and not yet removed included.
@@ -366,14 +367,25 @@ impl Db {
         Some(found.at)
     }
 
+    /// As [`Db::touch_watched`], by the entry of a key that is there.
+    pub(super) fn touch_watched_at(&mut self, at: Ref) {
+        if !self.watched.is_empty() {
+            let key = self.store.key(at).to_vec();
+            self.watched.touch(&key, true);
+        }
+    }
+
+    /// Records what happened to the key at `at`.
+    pub(super) fn record_at(&self, happening: Happening, at: Ref) {
+        self.shared.journal.record(happening, self.index, self.store.key(at));
+    }
+
     /// Finds `key`; one past its deadline is removed and not found.
     #[inline(always)]
     pub(super) fn locate(&mut self, key: &[u8]) -> Option<Found> {
         let hash = self.shared.hash(key);
         let at = self.store.find(hash, key)?;
-        if let Some(deadline) = self.store.entry(at).deadline()
-            && self.shared.is_past(deadline)
-        {
+        if self.store.entry(at).may_be_gone() && self.store.is_gone(at) {
             self.expire(hash, at);
             return None;
         }

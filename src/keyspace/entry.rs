@@ -156,6 +156,18 @@ impl<'a> Entry<'a> {
         self.flags() & HAS_DEADLINE != 0
     }
 
+    /// Whether the value is a hash in its big encoding, whose fields may have deadlines.
+    #[inline]
+    pub fn is_big_hash(self) -> bool {
+        self.0[0] == ValueType::Hash as u8 | (Encoding::Hashtable as u8) << 4
+    }
+
+    /// Whether a deadline may decide if the key is there: its own or those of its fields.
+    #[inline]
+    pub fn may_be_gone(self) -> bool {
+        self.has_deadline() || self.is_big_hash()
+    }
+
     /// Unix time in milliseconds after which the key is gone.
     #[inline]
     pub fn deadline(self) -> Option<i64> {

@@ -4,7 +4,8 @@
 //! no deadline is dropped, one that came early is filed again. Every entry with a deadline has a
 //! record that comes out at that deadline or before; so extending a deadline and deleting a key
 //! leave the wheel alone. What that leaves behind is bounded: a wheel with too many stale records
-//! is built anew, in slices, from the entries.
+//! is built anew, in slices, from the entries. What fields of hashes add is in
+//! [`fields`](super::fields).
 //!
 //! Invariant: never replies and never propagates; a key is gone in the first millisecond after its
 //! deadline.
@@ -68,18 +69,18 @@ impl Timers {
         [self.wheel.as_ref(), rebuild, self.retired.as_ref()].into_iter().flatten().map(|w| &**w)
     }
 
-    /// Unix milliseconds of the next thing to do for `expires` keys with a deadline.
-    fn next(&self, expires: usize, now: i64) -> Option<i64> {
-        if self.rebuild.is_some() || self.retired.is_some() || self.is_stale(expires, now) {
+    /// Unix milliseconds of the next thing to do for `timed` keys that have a record.
+    fn next(&self, timed: usize, now: i64) -> Option<i64> {
+        if self.rebuild.is_some() || self.retired.is_some() || self.is_stale(timed, now) {
             return Some(now);
         }
         self.wheel.as_ref()?.next()
     }
 
     /// Whether the wheel must be built anew: it holds too much, or the clock went back behind it.
-    fn is_stale(&self, expires: usize, now: i64) -> bool {
+    fn is_stale(&self, timed: usize, now: i64) -> bool {
         self.wheel.as_ref().is_some_and(|wheel| {
-            wheel.len() > 2 * expires + STALE_RECORDS_MAX
+            wheel.len() > 2 * timed + STALE_RECORDS_MAX
                 || wheel.time() - CLOCK_BACK_MS_MAX > now.max(0)
         })
     }
@@ -90,8 +91,8 @@ impl Timers {
     }
 
     /// Forgets an empty wheel of a database without deadlines.
-    fn tidy(&mut self, expires: usize) {
-        if expires == 0 && self.wheel.as_ref().is_some_and(|wheel| wheel.is_empty()) {
+    fn tidy(&mut self, timed: usize) {
+        if timed == 0 && self.wheel.as_ref().is_some_and(|wheel| wheel.is_empty()) {
             self.wheel = None;
         }
     }
@@ -107,26 +108,41 @@ fn drop_piece(wheel: &mut Option<Box<Wheel>>, chunks: usize) -> bool {
 }
 
 /// What a record stands for.
+#[derive(Clone, Copy)]
 enum Due {
     Nothing,
+    /// The key is gone.
     Expired(Ref),
+    /// Fields of it are, and others are not.
+    Fields(Ref),
     Later(i64),
+}
+
+impl Due {
+    /// What is due first.
+    fn or(self, other: Due) -> Due {
+        match (self, other) {
+            (Due::Expired(at), _) | (_, Due::Expired(at)) => Due::Expired(at),
+            (Due::Fields(at), _) | (_, Due::Fields(at)) => Due::Fields(at),
+            (Due::Later(one), Due::Later(other)) => Due::Later(one.min(other)),
+            (Due::Later(at), Due::Nothing) | (Due::Nothing, Due::Later(at)) => Due::Later(at),
+            (Due::Nothing, Due::Nothing) => Due::Nothing,
+        }
+    }
 }
 
 impl Store {
     fn due(&self, hash: u64) -> Due {
         let mut due = Due::Nothing;
         self.table().candidates(hash, |&at| {
-            let Some(deadline) = self.entry(at).deadline() else { return };
-            if self.hash_of(at) != hash {
-                return;
+            let Some(deadline) = self.next_deadline(at) else { return };
+            if self.hash_of(at) == hash {
+                due = due.or(match self.is_past(deadline) {
+                    true if self.is_gone(at) => Due::Expired(at),
+                    true => Due::Fields(at),
+                    false => Due::Later(deadline),
+                });
             }
-            due = match due {
-                Due::Expired(other) => Due::Expired(other),
-                _ if self.is_past(deadline) => Due::Expired(at),
-                Due::Later(other) => Due::Later(other.min(deadline)),
-                Due::Nothing => Due::Later(deadline),
-            };
         });
         due
     }
@@ -138,7 +154,7 @@ impl Db {
         if !self.shared.policy.get().active_expire {
             return None;
         }
-        self.store.timers.next(self.store.expires(), self.shared.now.get())
+        self.store.timers.next(self.store.timed(), self.shared.now.get())
     }
 
     /// Works on up to `budget` due records; returns what is left of the budget.
@@ -154,9 +170,10 @@ impl Db {
             let batch = &batch[..len];
             batch.iter().for_each(|&hash| self.store.table().prefetch(hash));
             batch.iter().for_each(|&hash| self.store.prefetch_entry(hash));
-            batch.iter().for_each(|&hash| self.resolve(hash));
+            let fields: usize = batch.iter().map(|&hash| self.resolve(hash)).sum();
+            left = left.saturating_sub(fields);
         }
-        self.store.timers.tidy(self.store.expires());
+        self.store.timers.tidy(self.store.timed());
         self.renew_wheel(left)
     }
 
@@ -166,23 +183,37 @@ impl Db {
         out.iter_mut().zip(records).map(|(slot, record)| *slot = record).count()
     }
 
-    fn resolve(&mut self, hash: u64) {
+    /// Does what a record stands for; returns what that took from the budget beyond the record.
+    fn resolve(&mut self, hash: u64) -> usize {
+        self.store.silence_all(hash);
+        let mut cost = 0;
         loop {
             match self.store.due(hash) {
-                Due::Nothing => return,
+                Due::Nothing => return cost,
                 Due::Expired(at) => self.expire(hash, at),
+                Due::Fields(at) if cost == 0 => cost = self.expire_fields(hash, at),
+                Due::Fields(_) => {
+                    // The rest is due now, and comes out again when others had their turn.
+                    self.store.file_again(hash, self.shared.now.get().saturating_sub(1));
+                    return cost;
+                }
                 Due::Later(deadline) => {
-                    let now = self.shared.now.get();
-                    return self.store.timers.file(hash, deadline, now);
+                    self.store.file_again(hash, deadline);
+                    return cost;
                 }
             }
         }
     }
 
-    /// Removes a key that is past its deadline.
+    /// Removes a key that is gone: past its deadline, or with all its fields past theirs.
     pub(super) fn expire(&mut self, hash: u64, at: Ref) {
-        bump(&self.shared.expired_keys);
-        self.shared.journal.record(Happening::Expired, self.index, self.store.key(at));
+        if self.store.is_past_own(at) {
+            bump(&self.shared.expired_keys);
+            self.record_at(Happening::Expired, at);
+        } else {
+            self.record_at(Happening::FieldsExpired, at);
+            self.record_at(Happening::Emptied, at);
+        }
         self.discard(hash, at);
     }
 
@@ -191,14 +222,14 @@ impl Db {
         let mut left = budget;
         while left >= PIECE_COST {
             let now = self.shared.now.get();
-            let expires = self.store.expires();
+            let timed = self.store.timed();
             let timers = &mut self.store.timers;
             if timers.retired.is_some() {
                 drop_piece(&mut timers.retired, PIECE_COST);
             } else if let Some((_, position)) = &timers.rebuild {
                 let from = *position;
-                self.refile_segment(from, now);
-            } else if timers.is_stale(expires, now) {
+                self.refile_segment(from);
+            } else if timers.is_stale(timed, now) {
                 timers.rebuild = Some((Box::new(Wheel::new(now)), 0));
             } else {
                 break;
@@ -209,15 +240,17 @@ impl Db {
     }
 
     /// Files the entries of the segment at `from` in the new wheel.
-    fn refile_segment(&mut self, from: u64, now: i64) {
+    fn refile_segment(&mut self, from: u64) {
         let (slots, next) = self.store.table().segment_at(from);
         let slots: Vec<Ref> = slots.copied().collect();
         slots.iter().for_each(|&at| self.store.arena().prefetch(at));
         for at in slots {
-            let Some(deadline) = self.store.entry(at).deadline() else { continue };
+            if !self.store.entry(at).may_be_gone() {
+                continue;
+            }
             let hash = self.store.hash_of(at);
             if position(hash) >= from {
-                self.store.timers.file(hash, deadline, now);
+                self.store.refile(hash, at);
             }
         }
         let timers = &mut self.store.timers;

@@ -17,6 +17,10 @@ pub enum Happening {
     New = 2,
     /// A reader did not find the key.
     Missed = 4,
+    /// Fields of a hash were removed because their deadlines had passed.
+    FieldsExpired = 8,
+    /// The key was removed because nothing was left of its value.
+    Emptied = 16,
 }
 
 /// A set of happenings that somebody follows.

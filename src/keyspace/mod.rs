@@ -11,6 +11,7 @@
 mod db;
 mod entry;
 mod expire;
+mod fields;
 mod journal;
 mod lazyfree;
 mod scan;
@@ -292,7 +293,7 @@ impl Db {
         let Db { shared, store, watched, .. } = self;
         let state = |store: &Store, key: &[u8]| {
             let at = store.find(shared.hash(key), key)?;
-            Some(store.entry(at).deadline().is_some_and(|deadline| shared.is_past(deadline)))
+            Some(store.is_gone(at))
         };
         watched.for_each(|key, watchers| {
             let before = state(store, key);

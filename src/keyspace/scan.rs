@@ -32,8 +32,7 @@ impl Db {
     }
 
     fn is_live(&self, at: Ref) -> bool {
-        let deadline = self.store.entry(at).deadline();
-        deadline.is_none_or(|deadline| !self.shared.is_past(deadline))
+        !self.store.is_gone(at)
     }
 
     /// Calls `visit` for every key with its value and deadline, in no particular order.

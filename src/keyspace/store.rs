@@ -27,11 +27,13 @@ pub struct Store {
     table: Segments<Ref>,
     arena: Arena,
     keys: Pool<Box<[u8]>>,
-    values: Pool<Value>,
+    pub(super) values: Pool<Value>,
     pub timers: Timers,
     expires: usize,
     /// Of all deadlines, for their average.
     deadline_sum: i128,
+    /// Hashes whose fields have a record in the wheel.
+    pub(super) alarms: usize,
     /// Entries at the start of a demolition.
     doomed: usize,
     /// Where small collections are changed; kept for its capacity.
@@ -88,6 +90,7 @@ impl Store {
             timers: Timers::default(),
             expires: 0,
             deadline_sum: 0,
+            alarms: 0,
             doomed: 0,
             buffer: Cell::default(),
         }
@@ -107,6 +110,16 @@ impl Store {
 
     pub fn expires(&self) -> usize {
         self.expires
+    }
+
+    /// Keys that have a record in the wheel, those with two twice.
+    pub fn timed(&self) -> usize {
+        self.expires + self.alarms
+    }
+
+    /// The time.
+    pub fn now(&self) -> i64 {
+        self.shared.now.get()
     }
 
     /// Whether `deadline` has passed.
@@ -160,7 +173,7 @@ impl Store {
         table.scan(cursor, count, &Keys { shared, arena, keys }, visit)
     }
 
-    fn outside(&self, id: u32) -> &Value {
+    pub(super) fn outside(&self, id: u32) -> &Value {
         self.values.get(id).expect("a value outside is in its pool")
     }
 
@@ -193,6 +206,9 @@ impl Store {
             key: key_part,
             value: Part::Inline(&[]),
         };
+        if let Some(id) = old_value_id {
+            self.silence(id);
+        }
         self.put_value(hash, old, draft, content, old_value_id);
         self.account_deadline(hash, old_deadline, deadline);
     }
@@ -239,6 +255,7 @@ impl Store {
             }
             None => self.values.insert(value),
         };
+        self.set_alarm(hash, id);
         let value = Part::Outside(id);
         self.write(hash, old, Draft { value, value_type, encoding, ..draft });
     }
@@ -326,6 +343,7 @@ impl Store {
             self.keys.remove(id);
         }
         self.account_deadline(hash, deadline, None);
+        self.silence(value?);
         self.values.remove(value?)
     }
 
@@ -395,6 +413,9 @@ impl Store {
         if encoding != old_encoding {
             self.entry_mut(at).set_encoding(encoding);
         }
+        if encoding == Encoding::Hashtable {
+            self.set_alarm(hash, id);
+        }
         (result, remains)
     }
 
@@ -422,6 +443,7 @@ impl Store {
             }
         }
         let id = self.values.insert(value);
+        self.set_alarm(hash, id);
         self.write(hash, Some(at), Draft { value: Part::Outside(id), ..draft });
     }
 

@@ -179,6 +179,14 @@ impl Hash {
         }
     }
 
+    /// Whether a time was returned since the last [`Hash::reset_alarm`].
+    pub fn has_alarm(&self) -> bool {
+        match self {
+            Hash::Packed(_) => false,
+            Hash::Table(table) => table.deadlines.has_alarm(),
+        }
+    }
+
     /// Nobody will look for fields past their deadline unless told again.
     pub fn reset_alarm(&mut self) {
         if let Hash::Table(table) = self {

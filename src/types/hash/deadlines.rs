@@ -15,7 +15,7 @@ const DROP_FIELDS: usize = 256;
 const FIELD_BYTES: usize = 24;
 
 /// Fields by deadline; a field is a number.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Deadlines {
     order: BTreeSet<(i64, u32)>,
     /// How many fields have a deadline before the time it was last asked for. Counting goes on
@@ -23,6 +23,13 @@ pub struct Deadlines {
     past: Cell<(i64, usize)>,
     /// The time at which somebody was told to look.
     told: Option<i64>,
+}
+
+impl Clone for Deadlines {
+    /// A copy of which nobody was told.
+    fn clone(&self) -> Deadlines {
+        Deadlines { order: self.order.clone(), past: self.past.clone(), told: None }
+    }
 }
 
 impl Deadlines {
@@ -87,6 +94,11 @@ impl Deadlines {
         }
         self.told = Some(earliest);
         self.told
+    }
+
+    /// Whether somebody was told to look.
+    pub fn has_alarm(&self) -> bool {
+        self.told.is_some()
     }
 
     /// Nobody will look any more unless told again.
