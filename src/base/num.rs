@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::base::dtoa::Digits;
-use crate::base::text::is_space;
+use crate::base::text::{is_space, until_nul};
 use std::ffi::{CString, c_char, c_int};
 
 /// Longest text of an `i64`: `-9223372036854775808`.
@@ -80,30 +80,70 @@ fn strtoull(text: &[u8]) -> Option<(u64, usize)> {
 /// case, `1.`, `.5` and hexadecimal are taken; blanks and `nan` are not, nor is a number too big, or
 /// so small that it would become zero.
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
+    match strtod(text)? {
+        (negative, Magnitude::Finite(value)) => Some(if negative { -value } else { value }),
+        (negative, Magnitude::Named) => Some(if negative { -f64::INFINITY } else { f64::INFINITY }),
+        (_, Magnitude::TooBig | Magnitude::TooSmall) => None,
+    }
+}
+
+/// An end of a range of scores: as [`parse_f64`], and what is too big is infinite, what is too small
+/// zero. Leading blanks are taken, as is no text at all, which is zero; a NUL ends the text.
+pub fn parse_bound(text: &[u8]) -> Option<f64> {
+    let text = until_nul(text);
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let blanks = text.iter().take_while(|&&byte| is_space(byte)).count();
+    let (negative, magnitude) = strtod(&text[blanks..])?;
+    let value = match magnitude {
+        Magnitude::Finite(value) => value,
+        Magnitude::Named | Magnitude::TooBig => f64::INFINITY,
+        Magnitude::TooSmall => 0.0,
+    };
+    Some(if negative { -value } else { value })
+}
+
+/// What a text says of a number's size.
+enum Magnitude {
+    Finite(f64),
+    /// It says that it is infinite.
+    Named,
+    TooBig,
+    TooSmall,
+}
+
+/// What C's `strtod` reads when it reads all of `text`: whether there is a minus, and the size. Does
+/// not take blanks and not `nan`.
+fn strtod(text: &[u8]) -> Option<(bool, Magnitude)> {
     let (negative, magnitude) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         rest => (false, rest),
     };
-    let value = match magnitude {
+    let magnitude = match magnitude {
         [b'+' | b'-', ..] => return None,
         [b'0', b'x' | b'X', digits @ ..] => parse_hex_magnitude(digits)?,
         _ => parse_decimal_magnitude(magnitude)?,
     };
-    Some(if negative { -value } else { value })
+    Some((negative, magnitude))
 }
 
-fn parse_decimal_magnitude(text: &[u8]) -> Option<f64> {
+fn parse_decimal_magnitude(text: &[u8]) -> Option<Magnitude> {
     let value: f64 = fast_float2::parse(text).ok()?;
     let named = text.first().is_some_and(u8::is_ascii_alphabetic);
     let mut mantissa = text.iter().take_while(|&&byte| byte != b'e' && byte != b'E');
-    let lost = value == 0.0 && mantissa.any(|byte| matches!(byte, b'1'..=b'9'));
-    let overflown = value.is_infinite() && !named;
-    (!value.is_nan() && !lost && !overflown).then_some(value)
+    Some(match value {
+        _ if value.is_nan() => return None,
+        _ if value.is_infinite() && named => Magnitude::Named,
+        _ if value.is_infinite() => Magnitude::TooBig,
+        0.0 if mantissa.any(|byte| matches!(byte, b'1'..=b'9')) => Magnitude::TooSmall,
+        value => Magnitude::Finite(value),
+    })
 }
 
 /// The part of a hexadecimal number behind `0x`: digits, an optional point, an optional `p` exponent.
-fn parse_hex_magnitude(text: &[u8]) -> Option<f64> {
+fn parse_hex_magnitude(text: &[u8]) -> Option<Magnitude> {
     let mut mantissa: u64 = 0;
     let mut exponent: i64 = 0;
     let (mut digits, mut point) = (0u32, false);
@@ -132,7 +172,11 @@ fn parse_hex_magnitude(text: &[u8]) -> Option<f64> {
         [b'p' | b'P', power @ ..] => exponent.saturating_add(parse_power(power)?),
         _ => return None,
     };
-    if mantissa == 0 { Some(0.0) } else { scale(mantissa, exponent) }
+    if mantissa == 0 {
+        return Some(Magnitude::Finite(0.0));
+    }
+    let beyond = if exponent > 0 { Magnitude::TooBig } else { Magnitude::TooSmall };
+    Some(scale(mantissa, exponent).map_or(beyond, Magnitude::Finite))
 }
 
 /// The decimal exponent of a hexadecimal number. Anything beyond a million is as good as a million.
@@ -494,6 +538,31 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(parse_f64(text.as_bytes()), *expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ends_of_ranges() {
+        let cases: &[(&str, Option<f64>)] = &[
+            ("1.5", Some(1.5)),
+            ("", Some(0.0)),
+            ("\0x", Some(0.0)),
+            (" \t-3", Some(-3.0)),
+            ("7\0junk", Some(7.0)),
+            ("-inf", Some(f64::NEG_INFINITY)),
+            ("1e400", Some(f64::INFINITY)),
+            ("-1e400", Some(f64::NEG_INFINITY)),
+            ("1e-400", Some(0.0)),
+            ("0x1p-1075", Some(0.0)),
+            ("0x1p1024", Some(f64::INFINITY)),
+            (" ", None),
+            ("-", None),
+            ("1 ", None),
+            ("(1", None),
+            ("nan", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(parse_bound(text.as_bytes()), *expected, "{text:?}");
         }
     }
 
