@@ -30,6 +30,8 @@ pub(super) enum Receiving {
     Off,
     /// The kernel will report data.
     Armed,
+    /// The kernel will report data once.
+    ArmedOnce,
     /// Ended for want of buffers; armed again when some came back (U12).
     Starved,
     /// The peer ended it or an error did; never armed again.
@@ -86,6 +88,10 @@ pub(super) struct Connection {
     /// The server wants to receive; what is armed may lag behind.
     pub(super) wanted: bool,
     pub(super) closing: bool,
+    /// The ring: not 0 while the peer sends more than a buffer at a time. It then gets one buffer a
+    /// turn, lest it takes all of them and everyone else waits until they have been worked off. Counts
+    /// the smaller receives after which that ends.
+    pub(super) flooding: u8,
     pub(super) cancel_all_sent: bool,
     /// The armed receive was told to end and has not reported that yet.
     pub(super) cancel_receive_sent: bool,
@@ -109,6 +115,7 @@ impl Connection {
             receiving: Receiving::Off,
             wanted: false,
             closing: false,
+            flooding: 0,
             cancel_all_sent: false,
             cancel_receive_sent: false,
             cancels: 0,
@@ -119,14 +126,15 @@ impl Connection {
 
     /// Operations the kernel still holds.
     pub(super) fn in_flight(&self) -> usize {
-        usize::from(self.receiving == Receiving::Armed)
+        usize::from(matches!(self.receiving, Receiving::Armed | Receiving::ArmedOnce))
             + usize::from(self.send.is_some())
             + usize::from(self.cancels)
     }
 
     /// The one place that decides what happens next, whatever happened before.
     pub(super) fn due(&self) -> Due {
-        let armed = self.receiving == Receiving::Armed;
+        let armed = matches!(self.receiving, Receiving::Armed | Receiving::ArmedOnce);
+        let floods = self.flooding > 0 && self.receiving == Receiving::Armed;
         match (self.closing, self.in_flight()) {
             (true, 0) => Due::CloseDescriptor,
             (true, _) if !self.cancel_all_sent => Due::CancelAll,
@@ -135,7 +143,7 @@ impl Connection {
             (false, _) if self.cancels > 0 => Due::Nothing,
             (false, _) if self.wanted && self.receiving == Receiving::Off => Due::ArmReceive,
             (false, _) if self.cancel_receive_sent => Due::Nothing,
-            (false, _) if !self.wanted && armed => Due::CancelReceive,
+            (false, _) if !self.wanted && armed || floods => Due::CancelReceive,
             (false, _) => Due::Nothing,
         }
     }

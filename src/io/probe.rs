@@ -9,6 +9,7 @@ use {
     super::{
         IoError,
         ring::{Ring, Want},
+        uring,
         uring_bufs::{BufferRing, GROUP},
     },
     io_uring::{cqueue, opcode, squeue, types::Fd},
@@ -91,7 +92,7 @@ pub(super) fn run() -> Result<(), Refusal> {
 fn check_receive(ring: &mut Ring, buffers: &mut BufferRing) -> Result<(), IoError> {
     let flags = SocketFlags::CLOEXEC;
     let (near, far) = socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
-    let receive = super::uring::receive_entry(near.as_raw_fd(), GROUP).user_data(1);
+    let receive = uring::receive_entry(near.as_raw_fd(), GROUP, uring::Shots::Many).user_data(1);
     let len = u32::try_from(SCRATCH.len()).expect("a few bytes");
     let send = opcode::Send::new(Fd(far.as_raw_fd()), SCRATCH.as_ptr(), len).build().user_data(2);
     // SAFETY: the sent bytes are static; the receive draws from `buffers`, which outlive the ring's

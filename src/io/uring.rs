@@ -41,6 +41,8 @@ use {
 /// reset were both there before the poll, it reports the bytes and then waits for an edge that has
 /// passed, so the end of the connection was never seen.
 const RECV_MULTISHOT: u16 = 2;
+/// Receives of less than a buffer after which a connection is no longer taken to flood.
+const FLOOD_RECEIVES: u8 = 64;
 
 /// Extra passes for deferred items in one turn; beyond it the next turn takes over.
 const PASSES_MAX: u32 = 8;
@@ -389,7 +391,7 @@ impl Uring {
     fn on_receive(&mut self, conn: ConnId, entry: &cqueue::Entry, out: &mut Vec<Completion>) {
         self.take_bytes(conn, entry, out);
         if cqueue::more(entry.flags()) {
-            return;
+            return self.settle(conn);
         }
         // U11: whatever ended the multishot, this is where it is armed again or given up.
         let Some(connection) = self.table.get_mut(conn) else { return };
@@ -415,9 +417,14 @@ impl Uring {
         let Some(buffer) = cqueue::buffer_select(entry.flags()) else { return };
         let len = u32::try_from(entry.result()).unwrap_or(0);
         let lease = self.buffers.lend(buffer, len);
+        let fills = self.buffers.is_full(&lease);
         match self.table.get_mut(conn).filter(|connection| len > 0 && !connection.closing) {
             Some(connection) => {
                 self.gathering.note(&mut connection.stamp);
+                connection.flooding = match fills {
+                    true => FLOOD_RECEIVES,
+                    false => connection.flooding.saturating_sub(1),
+                };
                 self.figures.receives += 1;
                 self.figures.received_bytes += u64::from(len);
                 out.push(Completion::Received { conn, lease });
@@ -554,9 +561,13 @@ impl Uring {
 
     fn arm_receive(&mut self, conn: ConnId) {
         let connection = self.table.get_mut(conn).expect("armed while open");
-        connection.receiving = Receiving::Armed;
+        let (receiving, shots) = match connection.flooding {
+            0 => (Receiving::Armed, Shots::Many),
+            _ => (Receiving::ArmedOnce, Shots::One),
+        };
+        connection.receiving = receiving;
         let fd = connection.raw_fd();
-        self.push(receive_entry(fd, GROUP), Kind::Receive, conn);
+        self.push(receive_entry(fd, GROUP, shots), Kind::Receive, conn);
     }
 
     fn push_send(&mut self, conn: ConnId) {
@@ -628,11 +639,21 @@ fn passing_accept_error(error: IoError) -> bool {
         || error.errno == libc::ECONNABORTED
 }
 
-/// A multishot receive into the buffer group.
-pub(super) fn receive_entry(fd: RawFd, group: u16) -> squeue::Entry {
+/// How often a receive reports.
+pub(super) enum Shots {
+    One,
+    Many,
+}
+
+/// A receive into the buffer group.
+pub(super) fn receive_entry(fd: RawFd, group: u16, shots: Shots) -> squeue::Entry {
+    let ioprio = match shots {
+        Shots::One => 0,
+        Shots::Many => RECV_MULTISHOT,
+    };
     opcode::Recv::new(Fd(fd), std::ptr::null_mut(), 0)
         .buf_group(group)
-        .ioprio(RECV_MULTISHOT)
+        .ioprio(ioprio)
         .build()
         .flags(squeue::Flags::BUFFER_SELECT)
 }

@@ -77,6 +77,11 @@ impl BufferRing {
         self.buffers.bytes(usize::from(lease.buffer), lease.len as usize)
     }
 
+    /// Whether a lease takes its buffer's last byte: more may be waiting behind it.
+    pub(super) fn is_full(&self, lease: &Lease) -> bool {
+        lease.len as usize == self.buffers.buffer_bytes()
+    }
+
     pub(super) fn lent(&self) -> u16 {
         self.lent
     }
