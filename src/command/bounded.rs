@@ -6,23 +6,27 @@
 use crate::resp::errors::{self, Outcome};
 use crate::resp::{REPLY_BYTES_MAX, Reply};
 
-/// Replies with an array of `len` elements, which `write` makes of `items`.
+/// Replies with an array of `len` elements, which `write` makes of `items`. Once more waits for the
+/// client than `room` ([`State::output_room`](super::State::output_room)), it ends half-way: nothing
+/// more is sent to a client at his limit.
 ///
 /// # Errors
 /// When the reply grows beyond all bounds; nothing of it is left then. Redis would go on until its
-/// memory is used up or the client's output limit cuts the connection.
+/// memory is used up.
 pub fn array<T>(
     reply: &mut Reply<'_>,
+    room: usize,
     len: usize,
     items: impl Iterator<Item = T>,
     write: impl FnMut(&mut Reply<'_>, T),
 ) -> Outcome {
-    array_within(REPLY_BYTES_MAX, reply, len, items, write)
+    array_within(REPLY_BYTES_MAX, reply, room, len, items, write)
 }
 
 fn array_within<T>(
     bytes_max: usize,
     reply: &mut Reply<'_>,
+    room: usize,
     len: usize,
     items: impl Iterator<Item = T>,
     mut write: impl FnMut(&mut Reply<'_>, T),
@@ -31,6 +35,9 @@ fn array_within<T>(
     reply.array(len);
     for item in items {
         write(reply, item);
+        if reply.out.len() > room {
+            break;
+        }
         if reply.out.len() - start > bytes_max {
             reply.out.truncate(start);
             reply.out.shrink_to_fit();
@@ -49,12 +56,13 @@ mod tests {
         let mut out = b"before".to_vec();
         let mut reply = Reply { out: &mut out, protocol: Default::default() };
         let numbers = |count: i64| (0..count).map(|value| value % 10);
-        let within = array_within(12, &mut reply, 2, numbers(2), |reply, n| reply.integer(n));
-        assert_eq!(within, Ok(()));
-        let beyond = array_within(99, &mut reply, 1 << 60, numbers(1 << 60), |reply, n| {
-            reply.integer(n);
-        });
-        assert_eq!(beyond, Err(errors::REPLY_TOO_LONG.into()));
-        assert_eq!(out, b"before*2\r\n:0\r\n:1\r\n");
+        let mut run = |bytes_max, room, count: i64| {
+            let write = |reply: &mut Reply<'_>, n| reply.integer(n);
+            array_within(bytes_max, &mut reply, room, count as usize, numbers(count), write)
+        };
+        assert_eq!(run(12, usize::MAX, 2), Ok(()));
+        assert_eq!(run(99, usize::MAX, 1 << 60), Err(errors::REPLY_TOO_LONG.into()));
+        assert_eq!(run(99, 20, 1 << 60), Ok(()));
+        assert_eq!(out, b"before*2\r\n:0\r\n:1\r\n*1152921504606846976\r\n:0\r\n");
     }
 }

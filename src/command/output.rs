@@ -53,20 +53,16 @@ impl State {
     /// replies are not yet with the client. True if nothing more is to be written for him.
     pub fn limit_output(&mut self, id: ClientId, unfinished: usize) -> bool {
         let now_ms = self.clock.unix_ms();
-        let Some(client) = self.clients.get_mut(id) else { return true };
+        let Some(client) = self.clients.get(id) else { return true };
         if client.has(ClientFlags::CLOSING) {
             return true;
         }
-        let limits = self.config.client_output_buffer_limits;
-        let limit = match ClientType::of(client) {
-            ClientType::Pubsub => limits.pubsub,
-            ClientType::Replica => limits.replica,
-            ClientType::Normal | ClientType::Master => limits.normal,
-        };
+        let limit = self.output_limit(client);
         let bytes = counted(client.waiting_bytes() + unfinished);
         let since_ms = client.soft_limit_since_ms.unwrap_or(now_ms);
         match judge(limit, bytes as u64, since_ms, now_ms) {
-            Verdict::Within => client.soft_limit_since_ms = None,
+            Verdict::Within if client.soft_limit_since_ms.is_none() => {}
+            Verdict::Within => self.keeps_up(id),
             Verdict::AtSoftLimit(deadline_ms) => self.lags(id, since_ms, deadline_ms),
             Verdict::Beyond => {
                 self.cut_off(id);
@@ -74,6 +70,24 @@ impl State {
             }
         }
         false
+    }
+
+    /// How long a client's replies may get before they are not sent anyway.
+    pub fn output_room(&self, id: ClientId) -> usize {
+        let Some(client) = self.clients.get(id) else { return usize::MAX };
+        match usize::try_from(self.output_limit(client).hard_bytes) {
+            Ok(bytes @ 1..) => bytes.saturating_sub(client.waiting_bytes()).max(UNCOUNTED_BYTES),
+            _ => usize::MAX,
+        }
+    }
+
+    fn output_limit(&self, client: &Client) -> OutputLimit {
+        let limits = &self.config.client_output_buffer_limits;
+        match ClientType::of(client) {
+            ClientType::Pubsub => limits.pubsub,
+            ClientType::Replica => limits.replica,
+            ClientType::Normal | ClientType::Master => limits.normal,
+        }
     }
 
     fn lags(&mut self, id: ClientId, since_ms: i64, deadline_ms: i64) {
@@ -84,6 +98,12 @@ impl State {
         if !client.has(ClientFlags::LAGGARD) {
             client.flags.insert(ClientFlags::LAGGARD);
             clients.push(id);
+        }
+    }
+
+    fn keeps_up(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.soft_limit_since_ms = None;
         }
     }
 

@@ -121,3 +121,20 @@ fn a_transaction_runs_to_its_end_all_the_same() {
         assert_eq!(server.info(LOST), "1");
     });
 }
+
+#[test]
+fn a_reply_of_any_length_ends_at_the_limit() {
+    each_backend(|server| {
+        let mut client = server.client();
+        client.check("CONFIG SET client-output-buffer-limit 'normal 1000000 0 0'", ok());
+        for line in ["SADD s a", "HSET h f v"] {
+            assert!(!client.run(line).is_error());
+        }
+        for line in ["SRANDMEMBER s -999999999", "HRANDFIELD h -999999999"] {
+            let mut greedy = server.client();
+            greedy.send(&encode(&split_args(line)));
+            assert_eq!(greedy.recv_to_end(), b"", "{line}");
+        }
+        assert!(server.rss() < 64 << 20);
+    });
+}

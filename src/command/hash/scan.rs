@@ -89,7 +89,7 @@ fn hrandfield(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
     let count = count(ctx)?;
     let with_values = ctx.args.len() == 4;
-    let now = ctx.state.keyspace.now();
+    let (now, room) = (ctx.state.keyspace.now(), ctx.state.output_room(ctx.id));
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     let hash = hash(ctx.state.keyspace.db(ctx.db).read(key))?;
     match (hash, count) {
@@ -109,7 +109,7 @@ fn hrandfield(ctx: &mut Ctx) -> Outcome {
             let len = replies(count, with_values, reply.protocol);
             let draws = hash.draws(now, rng).take(count);
             let write = |reply: &mut Reply<'_>, pair| reply_pair(reply, pair, with_values);
-            return bounded::array(reply, len, draws, write);
+            return bounded::array(reply, room, len, draws, write);
         }
     }
     Ok(())

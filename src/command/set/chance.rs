@@ -117,6 +117,7 @@ fn srandmember(ctx: &mut Ctx) -> Outcome {
         3 => Some(ctx.args.int_between(2, -i64::MAX, i64::MAX)?),
         _ => return Err(errors::SYNTAX.into()),
     };
+    let room = ctx.state.output_room(ctx.id);
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     let found = set(ctx.state.keyspace.db(ctx.db).read(key))?;
     match (found, count) {
@@ -134,7 +135,7 @@ fn srandmember(ctx: &mut Ctx) -> Outcome {
         (Some(set), Some(count)) => {
             let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
             let draws = set.draws(rng).take(count);
-            return bounded::array(reply, count, draws, |reply, member| {
+            return bounded::array(reply, room, count, draws, |reply, member| {
                 reply_member(reply, member)
             });
         }
