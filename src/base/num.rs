@@ -308,6 +308,28 @@ pub fn format_f64(value: f64) -> NumberText {
     out
 }
 
+/// A double as C's `%.17g` prints it: 17 significant digits less trailing zeros, in exponent form
+/// where the exponent is below -4 or above 16.
+pub fn format_g17(value: f64) -> String {
+    const DIGITS: i32 = 17;
+    if !value.is_finite() {
+        return format_f64(value).to_string();
+    }
+    let scientific = format!("{value:.16e}");
+    let (digits, exponent) = scientific.split_once('e').expect("the form has an exponent");
+    let exponent: i32 = exponent.parse().expect("the exponent is a number");
+    let without_zeros = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..DIGITS).contains(&exponent) {
+        let decimals = usize::try_from(DIGITS - 1 - exponent).expect("the exponent is below 17");
+        return without_zeros(&format!("{value:.decimals$}"));
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
+}
+
 /// The integer equal to `value`, up to half of what an `i64` holds.
 fn exact_integer(value: f64) -> Option<i64> {
     const LIMIT: f64 = (i64::MAX / 2) as f64;
@@ -450,6 +472,25 @@ pub fn long_double_add(a: &[u8], b: &[u8]) -> Result<String, LongDoubleError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn seventeen_digits_are_those_of_c() {
+        for (value, text) in [
+            (1.0, "1"),
+            (0.1, "0.10000000000000001"),
+            (-2.5, "-2.5"),
+            (1e17, "1e+17"),
+            (123456789012345680.0, "1.2345678901234568e+17"),
+            (0.0001, "0.0001"),
+            (0.00001, "1.0000000000000001e-05"),
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (f64::INFINITY, "inf"),
+            (1e300, "1.0000000000000001e+300"),
+        ] {
+            assert_eq!(format_g17(value), text);
+        }
+    }
 
     #[test]
     fn counters() {

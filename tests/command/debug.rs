@@ -21,12 +21,13 @@ fn digests_agree_with_the_reference() {
             "SELECT 0",
             "SADD set 1 2 70000",
             "SADD set a",
+            "HSET hash field value number 17",
             "SADD set a-member-that-is-too-long-for-any-listpack-and-therefore-in-a-table-of-its-own",
         ];
         for step in steps {
             assert_eq!(ours.run(step), theirs.run(step), "{step}");
             for digest in
-                ["DEBUG DIGEST", "DEBUG DIGEST-VALUE number text binary expiring set nokey"]
+                ["DEBUG DIGEST", "DEBUG DIGEST-VALUE number text binary expiring set hash nokey"]
             {
                 assert_eq!(ours.run(digest), theirs.run(digest), "{digest} after {step}");
             }

@@ -3,7 +3,9 @@
 //!
 //! Invariant: the order in which keys are visited does not matter.
 
+use crate::base::num;
 use crate::command::ctx::Ctx;
+use crate::ds::listpack::Item;
 use crate::keyspace::{Db, Keyspace};
 use crate::resp::errors::Outcome;
 use crate::types::{StringRef, ValueRef};
@@ -20,7 +22,8 @@ pub fn digest(ctx: &mut Ctx) -> Outcome {
 pub fn digest_value(ctx: &mut Ctx) -> Outcome {
     ctx.reply.array(ctx.args.len() - 2);
     for key in ctx.args.from(2) {
-        let digest = of_value(ctx.db(), key);
+        let now = ctx.state.keyspace.now();
+        let digest = of_value(ctx.db(), key, now);
         ctx.reply.simple(&digest.hex());
     }
     Ok(())
@@ -44,22 +47,38 @@ impl Signature {
     }
 
     /// Adds a value and whether it has a deadline.
-    fn mix_value(&mut self, value: ValueRef, deadline: Option<i64>) {
+    fn mix_value(&mut self, value: ValueRef, deadline: Option<i64>, now: i64) {
         self.mix(&(value.value_type() as u32).to_be_bytes());
         match value {
             ValueRef::String(StringRef::Int(number)) => {
                 self.mix(itoa::Buffer::new().format(number).as_bytes())
             }
             ValueRef::String(StringRef::Str(text)) => self.mix(text),
+            ValueRef::List(list) => list.iter().for_each(|item| self.mix_item(item)),
             ValueRef::Set(set) => {
                 let mut buffer = itoa::Buffer::new();
                 set.iter().for_each(|member| self.add(member.text(&mut buffer)));
             }
-            ValueRef::List(_) | ValueRef::Zset(_) | ValueRef::Hash(_) => {}
+            ValueRef::Zset(zset) => zset.iter().for_each(|(member, score)| {
+                let mut one = Signature::default();
+                one.mix_item(member);
+                one.mix(num::format_g17(score).as_bytes());
+                self.add(&one.0);
+            }),
+            ValueRef::Hash(hash) => hash.iter(now).for_each(|(field, value)| {
+                let mut one = Signature::default();
+                one.mix_item(field);
+                one.mix_item(value);
+                self.add(&one.0);
+            }),
         }
         if deadline.is_some() {
             self.add(b"!!expire!!");
         }
+    }
+
+    fn mix_item(&mut self, item: Item<'_>) {
+        self.mix(item.text(&mut itoa::Buffer::new()));
     }
 
     fn hex(self) -> String {
@@ -68,7 +87,7 @@ impl Signature {
 }
 
 fn of_keyspace(keyspace: &mut Keyspace) -> Signature {
-    let mut all = Signature::default();
+    let (mut all, now) = (Signature::default(), keyspace.now());
     for index in 0..keyspace.databases() {
         let db = keyspace.db(index);
         if db.is_empty() {
@@ -78,7 +97,7 @@ fn of_keyspace(keyspace: &mut Keyspace) -> Signature {
         db.for_each(&mut |key, value, deadline| {
             let mut one = Signature::default();
             one.mix(key);
-            one.mix_value(value, deadline);
+            one.mix_value(value, deadline, now);
             all.add(&one.0);
         });
     }
@@ -86,11 +105,11 @@ fn of_keyspace(keyspace: &mut Keyspace) -> Signature {
 }
 
 /// The signature of a key's value; that of nothing is zero.
-fn of_value(db: &mut Db, key: &[u8]) -> Signature {
+fn of_value(db: &mut Db, key: &[u8], now: i64) -> Signature {
     let mut signature = Signature::default();
     let deadline = db.info(key).and_then(|info| info.deadline);
     if let Some(value) = db.peek(key) {
-        signature.mix_value(value, deadline);
+        signature.mix_value(value, deadline, now);
     }
     signature
 }

@@ -5,8 +5,13 @@
 use crate::base::alloc;
 use crate::base::glob::glob_match;
 use crate::command::ctx::Ctx;
+use crate::ds::listpack::View;
 use crate::keyspace::KeyInfo;
 use crate::resp::errors::{self, Outcome, Reject};
+use crate::types::hash::HashRef;
+use crate::types::list::ListRef;
+use crate::types::set::SetRef;
+use crate::types::zset::ZsetRef;
 use crate::types::{StringRef, ValueRef};
 
 /// DEBUG OBJECT key
@@ -16,7 +21,8 @@ pub fn object(ctx: &mut Ctx) -> Outcome {
         // A number has no address of its own: it lives in its key's entry.
         ValueRef::String(StringRef::Int(number)) => (std::ptr::null(), number_len(number)),
         ValueRef::String(StringRef::Str(text)) => (text.as_ptr(), text_len(text)),
-        _ => (std::ptr::null(), 0),
+        // What a snapshot would take is not known; what memory takes is.
+        _ => (std::ptr::null(), info.memory_bytes),
     };
     ctx.reply.simple(&format!(
         "Value at:{address:p} refcount:1 encoding:{} serializedlength:{length} lru:{} \
@@ -48,13 +54,32 @@ pub fn sdslen(ctx: &mut Ctx) -> Outcome {
 /// DEBUG LISTPACK key
 pub fn listpack(ctx: &mut Ctx) -> Outcome {
     info(ctx)?;
-    Err(errors::DEBUG_NOT_LISTPACK.into())
+    let packed = match value(ctx)? {
+        ValueRef::List(ListRef::Packed(view)) => view,
+        ValueRef::Set(SetRef::Packed(view)) => view,
+        ValueRef::Zset(ZsetRef::Packed(view)) => view,
+        ValueRef::Hash(HashRef::Packed(view)) => view,
+        _ => return Err(errors::DEBUG_NOT_LISTPACK.into()),
+    };
+    print_listpack(packed);
+    ctx.reply.simple("Listpack structure printed on stdout");
+    Ok(())
 }
 
 /// DEBUG QUICKLIST key [0|1]
 pub fn quicklist(ctx: &mut Ctx) -> Outcome {
     info(ctx)?;
-    Err(errors::DEBUG_NOT_QUICKLIST.into())
+    let ValueRef::List(ListRef::Quick(list)) = value(ctx)? else {
+        return Err(errors::DEBUG_NOT_QUICKLIST.into());
+    };
+    list.listpacks().for_each(|node| print_listpack(node.view()));
+    ctx.reply.simple("Quicklist structure printed on stdout");
+    Ok(())
+}
+
+fn print_listpack(pack: View<'_>) {
+    println!("{{total bytes {}}} {{num entries {}}}", pack.bytes().len(), pack.len());
+    pack.iter().enumerate().for_each(|(index, item)| println!("({index}) {item:?}"));
 }
 
 /// DEBUG HTSTATS dbid [full]
