@@ -25,6 +25,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
+pub mod list;
 pub mod notify;
 pub mod output;
 mod publish;
@@ -57,6 +58,11 @@ const GROUPS: &[&[Command]] = &[
     set::member::COMMANDS,
     set::chance::COMMANDS,
     set::combine::COMMANDS,
+    list::push::COMMANDS,
+    list::pop::COMMANDS,
+    list::transfer::COMMANDS,
+    list::read::COMMANDS,
+    list::change::COMMANDS,
     generic::COMMANDS,
     hash::get::COMMANDS,
     hash::set::COMMANDS,

@@ -194,6 +194,8 @@ mod tests {
         for group in [
             "string",
             "bitmap",
+            "list",
+            "set",
             "hyperloglog",
             "hash",
             "generic",

@@ -562,11 +562,10 @@ pub static TABLE: &[Param] = &[
     int("list-max-listpack-size", "-2", INT_MIN, INT_MAX)
         .alias("list-max-ziplist-size")
         .field(field!(list_max_listpack_size))
-        .later(TYPES)
         .doc("Elements of a list node, or -1 to -5 for 4 to 64 KiB."),
     int("list-compress-depth", "0", 0, INT_MAX)
         .field(field!(list_compress_depth))
-        .later(TYPES)
+        .never("nodes of lists are not compressed")
         .doc("Nodes at both ends of a list left uncompressed; 0 compresses none."),
     int("set-max-intset-entries", "512", 0, LONG_MAX)
         .field(field!(set_max_intset_entries))

@@ -86,6 +86,7 @@ texts! {
     OVERFLOW = "ERR increment or decrement would overflow";
     DECREMENT_OVERFLOW = "ERR decrement would overflow";
     NUMKEYS = "ERR invalid numkeys value or out of range";
+    NUMKEYS_NOT_POSITIVE = "ERR numkeys should be greater than 0";
     NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
     LCS_TOO_LONG = "ERR String too long for LCS";
     LCS_OUT_OF_MEMORY = "ERR Insufficient memory, transient memory for LCS exceeds proto-max-bulk-len";
@@ -245,9 +246,16 @@ texts! {
 
 // Of sets.
 texts! {
-    SINTERCARD_NUMKEYS = "ERR numkeys should be greater than 0";
     SINTERCARD_KEYS = "ERR Number of keys can't be greater than number of args";
     SINTERCARD_LIMIT = "ERR LIMIT can't be negative";
+}
+
+// Of lists.
+texts! {
+    COUNT_NOT_POSITIVE = "ERR count should be greater than 0";
+    LPOS_RANK = "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use negative to start from the end of the list";
+    LPOS_COUNT = "ERR COUNT can't be negative";
+    LPOS_MAXLEN = "ERR MAXLEN can't be negative";
 }
 
 // Of hashes.

@@ -6,6 +6,11 @@ use crate::support::*;
 
 /// Commands of later versions that the reference does not have, or describes otherwise.
 const APART: &[(&str, &str)] = &[
+    ("blmove", "allowed in scripts since Redis 7.2"),
+    ("blmpop", "allowed in scripts since Redis 7.2"),
+    ("blpop", "allowed in scripts since Redis 7.2"),
+    ("brpop", "allowed in scripts since Redis 7.2"),
+    ("brpoplpush", "allowed in scripts since Redis 7.2"),
     ("client|no-touch", "new in Redis 7.2"),
     ("client|setinfo", "new in Redis 7.2"),
     ("client|setname", "got its tips in Redis 7.2"),

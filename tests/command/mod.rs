@@ -7,6 +7,8 @@ mod generic;
 mod hash;
 mod hyperloglog;
 mod introspect;
+mod list;
+mod list_blocking;
 mod notify;
 mod pubsub;
 mod server;

@@ -142,6 +142,38 @@ fn hyperloglogs() {
 }
 
 #[test]
+fn lists() {
+    check(
+        "Elg",
+        &[
+            ("RPUSH a 1 2 3 4 5", &["rpush a"]),
+            ("LPUSH a 0", &["lpush a"]),
+            ("LPUSHX nokey 0", &[]),
+            ("RPUSHX a 6", &["rpush a"]),
+            ("LINSERT a BEFORE 0 x", &["linsert a"]),
+            ("LINSERT a BEFORE nope x", &[]),
+            ("LSET a 0 y", &["lset a"]),
+            ("LSET a 99 y", &[]),
+            ("LREM a 0 y", &["lrem a"]),
+            ("LREM a 0 y", &[]),
+            ("LTRIM a 0 -1", &["ltrim a"]),
+            ("LPOP a", &["lpop a"]),
+            ("LPOP a 0", &[]),
+            ("RPOP a 2", &["rpop a"]),
+            ("LMPOP 2 nokey a RIGHT", &["rpop a"]),
+            ("LMOVE a b LEFT RIGHT", &["rpush b", "lpop a"]),
+            ("RPOPLPUSH a a", &["lpush a", "rpop a"]),
+            ("BLMOVE a b RIGHT LEFT 0", &["lpush b", "rpop a"]),
+            ("BRPOP a 0", &["rpop a", "del a"]),
+            ("LMOVE b b LEFT LEFT", &["lpush b", "lpop b"]),
+            ("LTRIM b 5 9", &["ltrim b", "del b"]),
+            ("RPUSH c 1 1", &["rpush c"]),
+            ("LREM c 0 1", &["lrem c", "del c"]),
+        ],
+    );
+}
+
+#[test]
 fn keys_of_any_type() {
     check(
         "Eg",

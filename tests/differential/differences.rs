@@ -52,6 +52,9 @@ pub fn is_extension(command: &Command) -> bool {
 /// What OBJECT ENCODING may say of a set.
 pub const SMALL_SET: Rule = Rule::Encoding { ours: "listpack", theirs: "hashtable" };
 
+/// What OBJECT ENCODING may say of a list.
+pub const SMALL_LIST: Rule = Rule::Encoding { ours: "listpack", theirs: "quicklist" };
+
 /// Commands whose replies are compared by a weaker rule.
 const DIFFERENCES: &[(&str, Rule, &str)] = &[
     ("keys", Rule::AnyOrder, "order is that of the hash table"),
@@ -69,6 +72,7 @@ const DIFFERENCES: &[(&str, Rule, &str)] = &[
     ("spop", Rule::AnyOrder, "order is that of the hash table; always the whole set is popped"),
     ("srandmember", Rule::Count, "chance"),
     ("sscan", Rule::Kind, "order and cursor are the hash table's; audits compare the members"),
+    ("object|encoding", SMALL_LIST, "small lists are listpacks since 7.2"),
     ("object|encoding", SMALL_SET, "small sets are listpacks since 7.2"),
     ("object|idletime", Rule::Near(5), "the servers are asked one after the other"),
     ("object|refcount", Rule::Kind, "Sidering's values are never shared"),

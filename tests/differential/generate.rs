@@ -29,10 +29,10 @@ const KEYS: [&[u8]; 14] = [
 ];
 /// Groups with keys of their own, by what those begin with: commands meet their own type often and
 /// others now and then.
-const OWN_KEYS: [(&str, &str); 1] = [("set", "set")];
+const OWN_KEYS: [(&str, &str); 2] = [("list", "list"), ("set", "set")];
 const OWN_KEYS_EACH: u8 = 3;
 /// What makes values to begin with, and for which keys.
-const SEEDS: [(&str, &str); 1] = [("SADD", "set")];
+const SEEDS: [(&str, &str); 2] = [("RPUSH", "list"), ("SADD", "set")];
 const SEED_ELEMENTS_MAX: u8 = 8;
 const INTEGERS: [&str; 25] = [
     "0",
@@ -126,6 +126,14 @@ const OFFSET_MAX: u64 = 2_000;
 /// Replies with repetitions stay this short.
 const COUNT_MAX: i64 = 1_000;
 const UNIT_OFFSET_MAX: u64 = 200;
+/// Commands that may wait, and where their timeout stands, if not at the end.
+const BLOCKING: [(&str, Option<usize>); 5] = [
+    ("blpop", None),
+    ("brpop", None),
+    ("blmove", Some(5)),
+    ("brpoplpush", Some(3)),
+    ("blmpop", Some(1)),
+];
 
 #[derive(Clone)]
 pub struct Command {
@@ -274,6 +282,8 @@ impl Generator {
             Kind::Pattern => words.push(self.pick(&PATTERNS)),
             Kind::Integer => words.push(self.integer(&arg.name)),
             Kind::UnixTime => words.push(self.unix_time()),
+            // Long enough to be one, and nobody pushes meanwhile.
+            Kind::Double if arg.name == "timeout" => words.push(b"0.001".into()),
             Kind::Double => words.push(self.float()),
             Kind::Text => words.push(self.text(&arg.name)),
         }
@@ -286,7 +296,7 @@ impl Generator {
             "type" => self.pick(&TYPES),
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
-            "member" | "element" => self.element(),
+            "member" | "element" | "pivot" => self.element(),
             _ => self.value(),
         }
     }
@@ -418,6 +428,12 @@ fn tame(command: &mut Command, rng: &mut Rng) {
     };
     let unix_min: u64 = unix_min.parse().expect("digits");
     let offsets = named(&["setbit", "setrange", "bitfield"]);
+    let last = command.words.len().saturating_sub(1);
+    for (name, at) in BLOCKING {
+        if command.is(name) {
+            command.words.get_mut(at.unwrap_or(last)).into_iter().for_each(hurry);
+        }
+    }
     if command.is("spop") {
         // What is popped by chance would part the data sets: all or nothing.
         command.words.resize_with(command.words.len().max(3), Vec::new);
@@ -444,6 +460,15 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         } else if offsets && (OFFSET_MAX..1 << 32).contains(&number) {
             *word = OFFSET_MAX.to_string().into();
         }
+    }
+}
+
+/// Makes what would be a long timeout a short one.
+fn hurry(word: &mut Vec<u8>) {
+    let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
+    let hex = word.starts_with(b"0x");
+    if hex || number.is_some_and(|seconds| seconds == 0.0 || (0.001..1e17).contains(&seconds)) {
+        *word = b"0.001".into();
     }
 }
 

@@ -16,7 +16,8 @@ use generate::{Command, Generator};
 
 const COMMANDS_DEFAULT: usize = 20_000;
 /// Limits that random commands cross. A reference that lacks one has another encoding anyway.
-const LIMITS: [&str; 2] = ["set-max-intset-entries 6", "set-max-listpack-entries 10"];
+const LIMITS: [&str; 3] =
+    ["list-max-listpack-size 7", "set-max-intset-entries 6", "set-max-listpack-entries 10"];
 const BATCH: usize = 50;
 /// Batches between two comparisons of the whole data set.
 const BATCHES_PER_AUDIT: usize = 20;
@@ -151,11 +152,14 @@ impl Pair {
         let questions = [
             ("TYPE", Rule::Exact),
             ("GET", Rule::Exact),
+            ("LRANGE 0 -1", Rule::Exact),
             ("SMEMBERS", Rule::AnyOrder),
             ("PTTL", Rule::Near(5_000)),
         ];
         for (name, rule) in questions {
-            let [ours, theirs] = self.auditors.each_mut().map(|c| c.cmd(&[name.as_bytes(), key]));
+            let mut words: Vec<&[u8]> = name.split(' ').map(str::as_bytes).collect();
+            words.insert(1, key);
+            let [ours, theirs] = self.auditors.each_mut().map(|client| client.cmd(&words));
             let same = rule.allows(&ours, &theirs);
             let (seed, index, key) = (self.seed, self.index, key.escape_ascii());
             assert!(same, "SEED={seed}, after {index}: {name} {key}\n{ours:?}\n{theirs:?}");

@@ -134,9 +134,9 @@ fn sinter(ctx: &mut Ctx) -> Outcome {
 
 /// SINTERCARD numkeys key [key ...] [LIMIT limit]
 fn sintercard(ctx: &mut Ctx) -> Outcome {
-    let numkeys = ctx.args.int_or(1, errors::SINTERCARD_NUMKEYS)?;
+    let numkeys = ctx.args.int_or(1, errors::NUMKEYS_NOT_POSITIVE)?;
     let numkeys = usize::try_from(numkeys).ok().filter(|numkeys| *numkeys > 0);
-    let numkeys = numkeys.ok_or(errors::SINTERCARD_NUMKEYS)?;
+    let numkeys = numkeys.ok_or(errors::NUMKEYS_NOT_POSITIVE)?;
     if numkeys > ctx.args.len() - 2 {
         return Err(errors::SINTERCARD_KEYS.into());
     }
