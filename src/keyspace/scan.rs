@@ -15,20 +15,24 @@ pub type Visit<'a> = dyn FnMut(&[u8], ValueRef<'_>, Option<i64>) + 'a;
 impl Db {
     /// Visits keys from `cursor` on in the order of their hashes, at least `count` unless the end
     /// or a stretch of emptiness comes first, and keys of equal position together. Returns the
-    /// cursor to go on with; 0 begins and means the end.
+    /// cursor to go on with; 0 begins and means the end. Keys past their deadline that it comes across
+    /// are removed.
     pub fn scan(
         &mut self,
         cursor: u64,
         count: usize,
         visit: &mut dyn FnMut(&[u8], ValueType),
     ) -> u64 {
-        self.store.scan(cursor, count, |at| self.visit_live(at, visit))
-    }
-
-    fn visit_live(&self, at: Ref, visit: &mut dyn FnMut(&[u8], ValueType)) {
-        if self.is_live(at) {
-            visit(self.store.key(at), self.store.entry(at).value_type());
+        let mut gone = Vec::new();
+        let next = self.store.scan(cursor, count, |at| match self.is_live(at) {
+            true => visit(self.store.key(at), self.store.entry(at).value_type()),
+            false => gone.push(at),
+        });
+        // Each under its own slot: removing one moves no other.
+        for at in gone {
+            self.expire(self.store.hash_of(at), at);
         }
+        next
     }
 
     fn is_live(&self, at: Ref) -> bool {

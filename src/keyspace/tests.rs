@@ -633,3 +633,16 @@ fn a_small_collection_moves_and_is_copied_whole() {
     assert_eq!(push(keyspace.db(1), b"c", b"second"), (2, After::Kept));
     assert_eq!(push(keyspace.db(0), &[b'n'; 200], b"second"), (2, After::Kept));
 }
+
+#[test]
+fn a_scan_removes_the_keys_past_their_deadline_that_it_meets() {
+    let mut keyspace = keyspace(1);
+    keyspace.set_policy(Policy { active_expire: false, ..keyspace.policy() });
+    for key in 0..100u8 {
+        keyspace.db(0).set(&[key], b"v", if key < 50 { Expiry::At(START) } else { Expiry::Clear });
+    }
+    keyspace.set_now(START + 1);
+    let mut visited = 0;
+    assert_eq!(keyspace.db(0).scan(0, 1000, &mut |_, _| visited += 1), 0);
+    assert_eq!((visited, keyspace.db(0).len()), (50, 50));
+}

@@ -91,7 +91,7 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     if paused(ctx, row) {
         return Ok(Pass::Postpone);
     }
-    if flags.has(ClientFlags::MULTI) && !runs_in_multi(&ctx.state.table.row(id).name) {
+    if flags.has(ClientFlags::MULTI) && !runs_in_multi(ctx.state.table.row(id).full_name()) {
         return Ok(Pass::Queue(id));
     }
     Ok(Pass::Call(id))
