@@ -439,6 +439,10 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         command.words.resize_with(command.words.len().max(3), Vec::new);
         command.words[2] = if rng.bool() { b"0".into() } else { b"1000000".into() };
     }
+    if command.is("lpos") {
+        // Redis 7.0 takes the smallest number for a rank.
+        command.words.iter_mut().skip(3).for_each(|word| clamp(word, i64::MAX));
+    }
     if command.is("srandmember") {
         command.words.iter_mut().skip(2).for_each(|word| clamp(word, COUNT_MAX));
     }
@@ -463,11 +467,10 @@ fn tame(command: &mut Command, rng: &mut Rng) {
     }
 }
 
-/// Makes what would be a long timeout a short one.
+/// Makes what may be a long timeout a short one. Redis 7.0 adds the largest without a check.
 fn hurry(word: &mut Vec<u8>) {
     let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
-    let hex = word.starts_with(b"0x");
-    if hex || number.is_some_and(|seconds| seconds == 0.0 || (0.001..1e17).contains(&seconds)) {
+    if word.starts_with(b"0x") || number.is_some_and(|seconds| seconds >= 0.0) {
         *word = b"0.001".into();
     }
 }
