@@ -68,6 +68,8 @@ const GROUPS: &[&[Command]] = &[
     hash::set::COMMANDS,
     hash::number::COMMANDS,
     hash::scan::COMMANDS,
+    hash::expire::COMMANDS,
+    hash::ex::COMMANDS,
     transaction::COMMANDS,
     pubsub::COMMANDS,
     connection::COMMANDS,

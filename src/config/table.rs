@@ -552,12 +552,10 @@ pub static TABLE: &[Param] = &[
     int("hash-max-listpack-entries", "512", 0, LONG_MAX)
         .alias("hash-max-ziplist-entries")
         .field(field!(hash_max_listpack_entries))
-        .later(TYPES)
         .doc("Most fields of a compact hash."),
     memory("hash-max-listpack-value", "64", 0, LONG_MAX)
         .alias("hash-max-ziplist-value")
         .field(field!(hash_max_listpack_value))
-        .later(TYPES)
         .doc("Longest string in a compact hash."),
     int("list-max-listpack-size", "-2", INT_MIN, INT_MAX)
         .alias("list-max-ziplist-size")

@@ -5,6 +5,7 @@ mod connection;
 mod debug;
 mod generic;
 mod hash;
+mod hash_expire;
 mod hyperloglog;
 mod introspect;
 mod list;

@@ -129,6 +129,76 @@ fn bitmaps() {
 }
 
 #[test]
+fn hashes() {
+    check(
+        "Ehg",
+        &[
+            ("HSET h a 1 b 2", &["hset h"]),
+            ("HSET h a 1", &["hset h"]),
+            ("HMSET h a 1 n 1", &["hset h"]),
+            ("HSETNX h a 1", &[]),
+            ("HSETNX h c 1", &["hset h"]),
+            ("HINCRBY h n 1", &["hincrby h"]),
+            ("HINCRBYFLOAT h n 1", &["hincrbyfloat h"]),
+            ("HINCRBY h n x", &[]),
+            ("HGET h a", &[]),
+            ("HDEL h nofield", &[]),
+            ("HDEL h a b", &["hdel h"]),
+            ("HDEL h c n a", &["hdel h", "del h"]),
+            ("HDEL h a", &[]),
+        ],
+    );
+}
+
+#[test]
+fn deadlines_of_fields() {
+    each_backend(|server| {
+        if server.is_stand_in() {
+            return;
+        }
+        let mut pair = Pair::new(server, "Ehg");
+        for (line, expected) in [
+            ("HSETEX h FIELDS 2 a 1 b 2", &["hset h"][..]),
+            ("HSETEX h FNX FIELDS 1 a 1", &[]),
+            ("HSETEX h EX 100 FIELDS 2 a 1 c 2", &["hset h", "hexpire h"]),
+            ("HEXPIRE h 100 FIELDS 2 a b", &["hexpire h"]),
+            ("HEXPIRE h 100 NX FIELDS 2 a b", &[]),
+            ("HEXPIRE h 100 FIELDS 1 nofield", &[]),
+            ("HPERSIST h FIELDS 2 a b", &["hpersist h"]),
+            ("HPERSIST h FIELDS 2 a b", &[]),
+            ("HGETEX h FIELDS 1 a", &[]),
+            ("HGETEX h EX 100 FIELDS 1 a", &["hexpire h"]),
+            ("HGETEX h PERSIST FIELDS 1 a", &["hpersist h"]),
+            ("HGETEX h PERSIST FIELDS 1 a", &[]),
+            ("HSETEX h PXAT 1 FIELDS 1 nofield 1", &[]),
+            ("HSETEX h PXAT 1 FIELDS 1 a 1", &["hdel h"]),
+            ("HEXPIRE h 0 FIELDS 2 b nofield", &["hdel h"]),
+            ("HGETDEL h FIELDS 1 nofield", &[]),
+            ("HGETDEL h FIELDS 1 c", &["hdel h", "del h"]),
+        ] {
+            assert_eq!(pair.events_of(line), *expected, "{line}");
+        }
+    });
+}
+
+#[test]
+fn fields_expire_at_their_deadline() {
+    each_backend(|server| {
+        if server.is_stand_in() {
+            return;
+        }
+        let mut pair = Pair::new(server, "Ehg");
+        pair.client.check("HSET h stays 1", int(1));
+        pair.client.check("HSETEX h PX 20 FIELDS 2 goes 1 too 1", int(1));
+        pair.client.check("HSETEX alone PX 40 FIELDS 1 f 1", int(1));
+        let next: Vec<String> =
+            (0..8).map(|_| pair.next().replace("__keyevent@0__:", "")).collect();
+        assert_eq!(next[..5], ["hset h", "hset h", "hexpire h", "hset alone", "hexpire alone"]);
+        assert_eq!(next[5..], ["hexpired h", "hexpired alone", "del alone"]);
+    });
+}
+
+#[test]
 fn hyperloglogs() {
     check(
         "E$g",

@@ -65,6 +65,11 @@ const DIFFERENCES: &[(&str, Rule, &str)] = &[
     ("expiretime", Rule::Near(5), "relative deadlines were set one after the other"),
     ("pexpiretime", Rule::Near(5_000), "relative deadlines were set one after the other"),
     ("hello", Rule::Kind, "names the server and the connection"),
+    ("hgetall", Rule::AnyOrder, "order is that of the hash table"),
+    ("hkeys", Rule::AnyOrder, "order is that of the hash table"),
+    ("hvals", Rule::AnyOrder, "order is that of the hash table"),
+    ("hrandfield", Rule::Count, "chance"),
+    ("hscan", Rule::Kind, "order and cursor are the hash table's; audits compare the fields"),
     ("smembers", Rule::AnyOrder, "order is that of the hash table"),
     ("sinter", Rule::AnyOrder, "order is that of the hash table"),
     ("sunion", Rule::AnyOrder, "order is that of the hash table"),
@@ -97,6 +102,7 @@ impl Rule {
             }
             (Rule::AnyOrder, Value::Array(a), Value::Array(b))
             | (Rule::AnyOrder, Value::Set(a), Value::Set(b)) => sorted(a) == sorted(b),
+            (Rule::AnyOrder, Value::Map(a), Value::Map(b)) => sorted(a) == sorted(b),
             (Rule::Count, Value::Array(a), Value::Array(b)) => a.len() == b.len(),
             (Rule::Count, Value::Bulk(_), Value::Bulk(_)) => true,
             (Rule::Encoding { ours, theirs }, Value::Bulk(a), Value::Bulk(b)) => {
@@ -110,7 +116,7 @@ impl Rule {
     }
 }
 
-fn sorted(values: &[Value]) -> Vec<String> {
+fn sorted<T: std::fmt::Debug>(values: &[T]) -> Vec<String> {
     let mut texts: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
     texts.sort();
     texts

@@ -29,10 +29,11 @@ const KEYS: [&[u8]; 14] = [
 ];
 /// Groups with keys of their own, by what those begin with: commands meet their own type often and
 /// others now and then.
-const OWN_KEYS: [(&str, &str); 2] = [("list", "list"), ("set", "set")];
+const OWN_KEYS: [(&str, &str); 3] = [("hash", "hash"), ("list", "list"), ("set", "set")];
 const OWN_KEYS_EACH: u8 = 3;
-/// What makes values to begin with, and for which keys.
-const SEEDS: [(&str, &str); 2] = [("RPUSH", "list"), ("SADD", "set")];
+/// What makes values to begin with, for which keys, and of how many words each element.
+const SEEDS: [(&str, &str, u8); 3] =
+    [("HSET", "hash", 2), ("RPUSH", "list", 1), ("SADD", "set", 1)];
 const SEED_ELEMENTS_MAX: u8 = 8;
 const INTEGERS: [&str; 25] = [
     "0",
@@ -234,9 +235,9 @@ impl Generator {
     }
 
     fn seed_collection(&mut self) -> Command {
-        let (name, prefix) = SEEDS[self.rng.usize(..SEEDS.len())];
+        let (name, prefix, each) = SEEDS[self.rng.usize(..SEEDS.len())];
         let mut words = vec![name.into(), self.own_key(prefix)];
-        for _ in 0..self.rng.u8(1..=SEED_ELEMENTS_MAX) {
+        for _ in 0..each * self.rng.u8(1..=SEED_ELEMENTS_MAX) {
             words.push(self.element());
         }
         Command { words }
@@ -296,7 +297,7 @@ impl Generator {
             "type" => self.pick(&TYPES),
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
-            "member" | "element" | "pivot" => self.element(),
+            "member" | "element" | "pivot" | "field" => self.element(),
             _ => self.value(),
         }
     }
@@ -443,7 +444,7 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         // Redis 7.0 takes the smallest number for a rank.
         command.words.iter_mut().skip(3).for_each(|word| clamp(word, i64::MAX));
     }
-    if command.is("srandmember") {
+    if command.is("srandmember") || command.is("hrandfield") {
         command.words.iter_mut().skip(2).for_each(|word| clamp(word, COUNT_MAX));
     }
     for word in command.words.iter_mut().skip(2) {

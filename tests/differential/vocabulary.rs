@@ -8,8 +8,8 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 7] =
-    ["generic", "string", "bitmap", "hyperloglog", "list", "set", "transactions"];
+const GROUPS: [&str; 8] =
+    ["generic", "string", "bitmap", "hash", "hyperloglog", "list", "set", "transactions"];
 /// Commands of other groups that are safe to send at random.
 const ALSO: [&str; 21] = [
     "auth",

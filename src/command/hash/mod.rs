@@ -5,8 +5,11 @@
 //! Invariant: a handler sees the fields that are there now; what is past its deadline does not
 //! exist for it, removed or not.
 
+pub mod ex;
+pub mod expire;
 pub mod get;
 pub mod number;
+mod options;
 pub mod scan;
 pub mod set;
 
@@ -31,6 +34,8 @@ const DELETE_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::
 const READ_AND_UPDATE_ONE: &[KeySpec] =
     &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE))];
 const FIELD: Arg = Arg::string("field");
+const FIELDS: Arg =
+    Arg::block("fields", &[Arg::int("numfields"), FIELD.multiple()]).token("FIELDS");
 const PAIRS: Arg = Arg::block("data", &[FIELD, Arg::string("value")]).multiple();
 
 /// Narrows a value to a hash.
