@@ -6,7 +6,10 @@ use super::lazyfree::STRING_BYTES_MIN;
 use super::*;
 use crate::base::rng::{Rng, os_seed};
 use crate::ds::listpack::Item;
-use crate::types::list::{List, ListRef};
+use crate::types::hash::{self, Hash, Ttl};
+use crate::types::list::{List, ListRef, NodeLimit};
+use crate::types::set::{self, Set};
+use crate::types::zset::{self, Zset};
 use crate::types::{Encoding, StringRef, Value, ValueRef, ValueType};
 
 const START: i64 = 1_700_000_000_000;
@@ -538,6 +541,48 @@ fn a_large_value_is_freed_later_however_it_went() {
     assert_eq!(keyspace.counters().lazyfree_pending, 3);
     assert!(!keyspace.lazyfree(10));
     assert_eq!((keyspace.counters().lazyfreed, keyspace.counters().lazyfree_pending), (3, 0));
+}
+
+/// A big value of each collection type.
+fn big_values() -> [Value; 4] {
+    let numbers: Vec<[u8; 4]> = (0..100_000u32).map(u32::to_be_bytes).collect();
+    let (mut set, mut zset, mut hash) = (Set::new(), Zset::new(), Hash::new());
+    for number in &numbers {
+        let limits = set::Limits { intset_entries: 0, listpack_entries: 0, listpack_value: 0 };
+        set.add(Item::Text(number), &limits);
+        zset.update(number, zset::Limits { entries: 0, value: 0 }, |_| Some(1.0));
+        hash.set(number, b"v", Ttl::Clear, 0, hash::Limits { fields_max: 0, bytes_max: 0 });
+    }
+    let list = List::collect(numbers.iter().map(|number| &number[..]), NodeLimit::new(-2));
+    [Value::List(list), Value::Set(set), Value::Zset(zset), Value::Hash(hash)]
+}
+
+#[test]
+fn big_collections_are_freed_in_pieces_however_they_went() {
+    let ways: [fn(&mut Keyspace); 4] = [
+        |keyspace| assert!(keyspace.db(0).remove(b"k")),
+        |keyspace| keyspace.db(0).set(b"k", b"v", Expiry::Clear),
+        |keyspace| {
+            keyspace.set_now(START + 1);
+            assert!(!keyspace.expire_due(100));
+        },
+        |keyspace| assert_eq!(keyspace.flush(Some(0), FlushMode::Async), 1),
+    ];
+    for way in ways {
+        let mut keyspace = keyspace(24);
+        for value in big_values() {
+            let value_type = value.value_type();
+            keyspace.set_now(START);
+            keyspace.db(0).put_value(b"k", value, Expiry::At(START));
+            way(&mut keyspace);
+            assert_eq!(keyspace.counters().lazyfree_pending, 1, "{value_type:?}");
+            let slices = std::iter::repeat_with(|| keyspace.lazyfree(1)).take_while(|more| *more);
+            // A list has few nodes of many elements each, so few pieces are enough.
+            let least = if value_type == ValueType::List { 2 } else { 100 };
+            assert!(slices.count() >= least, "{value_type:?}");
+        }
+        assert_eq!(keyspace.counters().lazyfreed, 4);
+    }
 }
 
 #[test]
