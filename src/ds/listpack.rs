@@ -133,11 +133,11 @@ impl<'a> View<'a> {
         let needle = Needle::new(needle);
         let mut at = from?.offset();
         while self.0[at] != END {
-            let (item, len) = element::decode(&self.0[at..]);
+            let (item, size) = element::decode(&self.0[at..]);
             if needle.is(item) {
                 return Some(At::new(at));
             }
-            at += element::whole(len);
+            at += size;
             for _ in 0..skip {
                 if self.0[at] == END {
                     return None;

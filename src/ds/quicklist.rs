@@ -175,14 +175,27 @@ impl Quicklist {
         Iter { nodes: self.nodes.iter(), ..Iter::default() }
     }
 
-    /// The items from number `index` on.
-    pub fn iter_from(&self, index: usize) -> Iter<'_> {
-        let Some((node, skip)) = self.locate(index) else { return Iter::default() };
-        let offset = self.nodes[node].seek(skip);
-        Iter {
-            front: Items(&self.nodes[node].run()[offset..]),
-            nodes: self.nodes.range(node + 1..),
-            back: Items::default(),
+    /// The element number `index`.
+    pub fn get(&self, index: usize) -> Option<Item<'_>> {
+        let (node, skip) = self.locate(index)?;
+        let node = &self.nodes[node];
+        Items(&node.run()[node.seek(skip)..]).next()
+    }
+
+    /// Shows up to `count` elements from number `index` on. Quicker than an iterator, which would
+    /// have to find out for each element where it is.
+    pub fn visit(&self, index: usize, count: usize, mut show: impl FnMut(Item<'_>)) {
+        let Some((first, skip)) = self.locate(index) else { return };
+        let (mut left, mut offset) = (count, self.nodes[first].seek(skip));
+        for node in self.nodes.range(first..) {
+            for item in Items(&node.run()[offset..]) {
+                if left == 0 {
+                    return;
+                }
+                show(item);
+                left -= 1;
+            }
+            offset = 0;
         }
     }
 
@@ -191,11 +204,11 @@ impl Quicklist {
         for (node, run) in self.nodes.iter().map(Node::run).enumerate() {
             let (mut offset, mut index) = (0, 0);
             while offset < run.len() {
-                let (item, len) = element::decode(&run[offset..]);
+                let (item, size) = element::decode(&run[offset..]);
                 if needle.is(item) {
                     return Some(Spot { node, offset, index });
                 }
-                offset += element::whole(len);
+                offset += size;
                 index += 1;
             }
         }
@@ -565,7 +578,7 @@ mod tests {
         list.insert(list.find(Needle::new(b"1")).unwrap(), End::Back, b"x");
         assert_eq!((counts(&list), list.len()), (vec![2, 1, 2], 5));
         list.insert(list.find(Needle::new(b"2")).unwrap(), End::Front, b"y");
-        assert_eq!(texts(list.iter_from(2)), [b"x", b"y", b"2", b"3"].map(Vec::from));
+        assert_eq!(texts(list.iter()), [b"0", b"1", b"x", b"y", b"2", b"3"].map(Vec::from));
         assert_eq!(counts(&list), [2, 2, 2]);
     }
 
@@ -701,12 +714,16 @@ mod tests {
                 change(&mut rng, &mut list, &mut model);
                 check(&list);
                 let index = rng.below(model.len() + 1);
-                let item = list.iter_from(index).next().map(Item::to_vec);
+                let item = list.get(index).map(Item::to_vec);
                 assert_eq!(item.as_ref(), model.get(index));
             }
             assert!(texts(list.iter()).iter().eq(&model));
             assert!(texts(list.iter().rev()).iter().eq(model.iter().rev()));
             assert_eq!(texts(list.peek(End::Back).into_iter()).first(), model.back());
+            let (index, count) = (rng.below(model.len() + 1), rng.below(20));
+            let mut seen = Vec::new();
+            list.visit(index, count, |item| seen.push(item.to_vec()));
+            assert!(seen.iter().eq(model.iter().skip(index).take(count)));
             let packed: Vec<_> =
                 list.listpacks().flat_map(|pack| texts(pack.view().iter())).collect();
             assert!(packed.iter().eq(&model));

@@ -233,7 +233,23 @@ impl<'a> ListRef<'a> {
 
     /// The element number `index`, counted from 0, or from -1 at the end backwards.
     pub fn get(self, index: i64) -> Option<Item<'a>> {
-        self.iter_from(self.index(index)?).next()
+        let index = self.index(index)?;
+        match self {
+            ListRef::Packed(pack) => seek(pack, index).map(|at| pack.get(at)),
+            ListRef::Quick(quick) => quick.get(index),
+        }
+    }
+
+    /// Shows up to `count` elements from number `index` on.
+    pub fn visit(self, index: usize, count: usize, show: impl FnMut(Item<'_>)) {
+        match self {
+            ListRef::Packed(pack) => {
+                if let Some(at) = seek(pack, index) {
+                    pack.iter_from(at).take(count).for_each(show);
+                }
+            }
+            ListRef::Quick(quick) => quick.visit(index, count, show),
+        }
     }
 
     /// The items in order.
@@ -241,16 +257,6 @@ impl<'a> ListRef<'a> {
         match self {
             ListRef::Packed(pack) => Elements::Packed(pack.iter()),
             ListRef::Quick(quick) => Elements::Quick(quick.iter()),
-        }
-    }
-
-    /// The items from number `index` on.
-    pub fn iter_from(self, index: usize) -> Elements<'a> {
-        match self {
-            ListRef::Packed(pack) => {
-                Elements::Packed(seek(pack, index).map(|at| pack.iter_from(at)).unwrap_or_default())
-            }
-            ListRef::Quick(quick) => Elements::Quick(quick.iter_from(index)),
         }
     }
 

@@ -179,13 +179,12 @@ fn take_some(ctx: &mut Ctx, key: &[u8], end: End, count: usize) {
     let limit = limit(ctx);
     let (db, reply) = ctx.db_and_reply();
     let ((), after) = change(db, key, |list| {
-        let items = list.as_ref().iter();
-        let len = list.len();
+        let (items, len) = (list.as_ref(), list.len());
         let count = count.min(len);
         reply.array(count);
         match end {
-            End::Front => items.take(count).for_each(|item| reply_item(reply, item)),
-            End::Back => items.rev().take(count).for_each(|item| reply_item(reply, item)),
+            End::Front => items.visit(0, count, |item| reply_item(reply, item)),
+            End::Back => items.iter().rev().take(count).for_each(|item| reply_item(reply, item)),
         }
         list.remove_range(if end == End::Front { 0 } else { len - count }, count);
         list.shrink(limit);

@@ -108,7 +108,7 @@ fn lrange(ctx: &mut Ctx) -> Outcome {
     };
     let (first, count) = span(start, stop, list.len());
     reply.array(count);
-    list.iter_from(first).take(count).for_each(|item| reply_item(reply, item));
+    list.visit(first, count, |item| reply_item(reply, item));
     Ok(())
 }
 

@@ -19,6 +19,8 @@ use crate::base::num;
 pub const END: u8 = 0xff;
 
 const SHORT_TEXT: u8 = 0x80;
+/// The bits of a short text's head that say its length.
+const SHORT_TEXT_LEN: u8 = 0x3f;
 /// Length from which a text is a middle one.
 const SHORT_TEXT_END: u32 = 0x40;
 const INT_13: u8 = 0xc0;
@@ -164,33 +166,41 @@ impl<'a> Element<'a> {
     }
 }
 
-/// The element at the start of `bytes`, and its length without the length behind it.
+/// The element at the start of `bytes`, and the bytes that it takes.
 #[inline]
 pub fn decode(bytes: &[u8]) -> (Item<'_>, usize) {
     match bytes[0] {
-        byte @ 0..SHORT_TEXT => (Item::Int(i64::from(byte)), 1),
-        INT_13..MIDDLE_TEXT => {
-            let value = i16::from_be_bytes([bytes[0], bytes[1]]) << 3 >> 3;
-            (Item::Int(i64::from(value)), 2)
+        byte @ SHORT_TEXT..INT_13 => {
+            let len = usize::from(byte & SHORT_TEXT_LEN);
+            (Item::Text(&bytes[1..1 + len]), len + 2)
         }
-        INT_16..=INT_64 => decode_int(bytes),
-        _ => {
-            let (head, len) = (head_len(bytes[0]), encoded_len(bytes));
-            (Item::Text(&bytes[head..len]), len)
-        }
+        byte @ 0..SHORT_TEXT => (Item::Int(i64::from(byte)), 2),
+        _ => decode_wide(bytes),
     }
 }
 
-fn decode_int(bytes: &[u8]) -> (Item<'_>, usize) {
+/// As [`decode`], for what is neither a short text nor a small number.
+#[inline(never)]
+fn decode_wide(bytes: &[u8]) -> (Item<'_>, usize) {
     let len = encoded_len(bytes);
-    let value = match bytes[1..len] {
+    let item = match bytes[0] {
+        INT_13..MIDDLE_TEXT => {
+            Item::Int(i64::from(i16::from_be_bytes([bytes[0], bytes[1]]) << 3 >> 3))
+        }
+        INT_16..=INT_64 => Item::Int(decode_int(&bytes[1..len])),
+        first => Item::Text(&bytes[head_len(first)..len]),
+    };
+    (item, whole(len))
+}
+
+fn decode_int(bytes: &[u8]) -> i64 {
+    match *bytes {
         [a, b] => i64::from(i16::from_le_bytes([a, b])),
         [a, b, c] => i64::from(i32::from_le_bytes([0, a, b, c]) >> 8),
         [a, b, c, d] => i64::from(i32::from_le_bytes([a, b, c, d])),
         [a, b, c, d, e, f, g, h] => i64::from_le_bytes([a, b, c, d, e, f, g, h]),
         _ => unreachable!("integers are of four widths"),
-    };
-    (Item::Int(value), len)
+    }
 }
 
 /// Bytes in front of a text, by the first of them.
@@ -204,11 +214,10 @@ fn head_len(first: u8) -> usize {
 }
 
 /// Length of the element at the start of `bytes`, without the length behind it.
-#[inline]
 fn encoded_len(bytes: &[u8]) -> usize {
     match bytes[0] {
         0..SHORT_TEXT => 1,
-        byte @ SHORT_TEXT..INT_13 => 1 + usize::from(byte & 0x3f),
+        byte @ SHORT_TEXT..INT_13 => 1 + usize::from(byte & SHORT_TEXT_LEN),
         INT_13..MIDDLE_TEXT => 2,
         byte @ MIDDLE_TEXT..LONG_TEXT => {
             2 + (usize::from(byte & 0x0f) << 8 | usize::from(bytes[1]))
@@ -227,7 +236,7 @@ fn encoded_len(bytes: &[u8]) -> usize {
 
 /// Bytes of an element whose encoding takes `len`: with the length behind it.
 #[inline]
-pub fn whole(len: usize) -> usize {
+fn whole(len: usize) -> usize {
     // The boundaries are Redis's, one below what the digits could hold.
     len + match len {
         0..=127 => 1,
@@ -252,7 +261,11 @@ fn write_back_len(len: usize, out: &mut [u8]) {
 /// Bytes of the element at the start of `bytes`.
 #[inline]
 pub fn size(bytes: &[u8]) -> usize {
-    whole(encoded_len(bytes))
+    match bytes[0] {
+        byte @ SHORT_TEXT..INT_13 => usize::from(byte & SHORT_TEXT_LEN) + 2,
+        0..SHORT_TEXT => 2,
+        _ => whole(encoded_len(bytes)),
+    }
 }
 
 /// Bytes of the element at the end of `bytes`.
@@ -287,8 +300,7 @@ pub fn check(bytes: &[u8]) -> Option<usize> {
 pub fn retain(run: &mut [u8], mut keep: impl FnMut(Item<'_>) -> bool) -> (usize, usize) {
     let (mut from, mut to, mut removed) = (0, 0, 0);
     while from < run.len() {
-        let (item, len) = decode(&run[from..]);
-        let size = whole(len);
+        let (item, size) = decode(&run[from..]);
         if keep(item) {
             if from != to {
                 run.copy_within(from..from + size, to);
@@ -314,8 +326,8 @@ impl<'a> Iterator for Items<'a> {
         if self.0.is_empty() {
             return None;
         }
-        let (item, len) = decode(self.0);
-        self.0 = &self.0[whole(len)..];
+        let (item, size) = decode(self.0);
+        self.0 = &self.0[size..];
         Some(item)
     }
 }
