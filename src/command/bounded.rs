@@ -41,7 +41,7 @@ fn array_within<T>(
         if reply.out.len() - start > bytes_max {
             reply.out.truncate(start);
             reply.out.shrink_to_fit();
-            return Err(errors::REPLY_TOO_LONG.into());
+            return Err(errors::RESULT_TOO_LONG.into());
         }
     }
     Ok(())
@@ -61,7 +61,7 @@ mod tests {
             array_within(bytes_max, &mut reply, room, count as usize, numbers(count), write)
         };
         assert_eq!(run(12, usize::MAX, 2), Ok(()));
-        assert_eq!(run(99, usize::MAX, 1 << 60), Err(errors::REPLY_TOO_LONG.into()));
+        assert_eq!(run(99, usize::MAX, 1 << 60), Err(errors::RESULT_TOO_LONG.into()));
         assert_eq!(run(99, 20, 1 << 60), Ok(()));
         assert_eq!(out, b"before*2\r\n:0\r\n:1\r\n*1152921504606846976\r\n:0\r\n");
     }

@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod call;
 pub mod ctx;
 pub mod derived;
+pub mod sort;
 pub mod spec;
 pub mod state;
 pub mod table;
@@ -70,6 +71,7 @@ const GROUPS: &[&[Command]] = &[
     hash::scan::COMMANDS,
     hash::expire::COMMANDS,
     hash::ex::COMMANDS,
+    sort::COMMANDS,
     transaction::COMMANDS,
     pubsub::COMMANDS,
     connection::COMMANDS,

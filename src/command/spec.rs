@@ -476,6 +476,12 @@ impl Arg {
         Arg::new(name, ArgKind::PureToken).token(token)
     }
 
+    /// Says which specification of the command describes the keys that the argument leads to.
+    pub const fn key_spec(mut self, spec: u8) -> Arg {
+        self.key_spec = Some(spec);
+        self
+    }
+
     pub const fn one_of(name: &'static str, args: &'static [Arg]) -> Arg {
         let mut arg = Arg::new(name, ArgKind::OneOf);
         arg.args = args;

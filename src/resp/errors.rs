@@ -76,7 +76,7 @@ texts! {
     NOT_A_FLOAT = "ERR value is not a valid float";
     DB_INDEX_OUT_OF_RANGE = "ERR DB index is out of range";
     INVALID_CURSOR = "ERR invalid cursor";
-    REPLY_TOO_LONG = "ERR the reply would be longer than 512 MiB";
+    RESULT_TOO_LONG = "ERR the result would be longer than 512 MiB";
 }
 
 // Of strings.
@@ -242,6 +242,11 @@ texts! {
     UNAUTHENTICATED_MULTIBULK = "ERR Protocol error: unauthenticated multibulk length";
     UNAUTHENTICATED_BULK = "ERR Protocol error: unauthenticated bulk length";
     INVALID_CRLF = "ERR Protocol error: invalid CRLF in request";
+}
+
+// Of SORT.
+texts! {
+    SORT_NOT_A_NUMBER = "ERR One or more scores can't be converted into double";
 }
 
 // Of sets.

@@ -14,6 +14,7 @@ mod notify;
 mod pubsub;
 mod server;
 mod set;
+mod sort;
 mod string;
 mod tracking;
 mod transaction;

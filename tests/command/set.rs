@@ -287,7 +287,7 @@ fn srandmember_replies_arrays_and_bounds_its_count() {
             client.check(&format!("SADD t {member}"), int(1));
             client.check(
                 "SRANDMEMBER t -9223372036854775807",
-                err("the reply would be longer than 512 MiB"),
+                err("the result would be longer than 512 MiB"),
             );
         }
     });

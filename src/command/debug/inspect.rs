@@ -12,7 +12,7 @@ use crate::types::hash::HashRef;
 use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::zset::ZsetRef;
-use crate::types::{StringRef, ValueRef};
+use crate::types::{Encoding, StringRef, ValueRef};
 
 /// DEBUG OBJECT key
 pub fn object(ctx: &mut Ctx) -> Outcome {
@@ -105,8 +105,18 @@ fn table(len: usize) -> String {
 
 /// DEBUG HTSTATS-KEY key [full]
 pub fn htstats_key(ctx: &mut Ctx) -> Outcome {
-    info(ctx)?;
-    Err(errors::DEBUG_NOT_HASHED.into())
+    let (encoding, now) = (info(ctx)?.encoding, ctx.state.keyspace.now());
+    if ![Encoding::Hashtable, Encoding::Skiplist].contains(&encoding) {
+        return Err(errors::DEBUG_NOT_HASHED.into());
+    }
+    let len = match value(ctx)? {
+        ValueRef::Set(set) => set.len(),
+        ValueRef::Zset(zset) => zset.len(),
+        ValueRef::Hash(hash) => hash.len(now),
+        ValueRef::String(_) | ValueRef::List(_) => 0,
+    };
+    ctx.reply.verbatim("txt", table(len).as_bytes());
+    Ok(())
 }
 
 /// DEBUG STRINGMATCH-TEST
