@@ -149,7 +149,11 @@ fn stored(value: Option<ValueRef<'_>>, range: Range<usize>, backwards: bool) -> 
         Some(ValueRef::List(list)) if backwards => {
             list.iter().rev().skip(skipped).take(len).map(element).collect()
         }
-        Some(ValueRef::List(list)) => list.iter_from(skipped).take(len).map(element).collect(),
+        Some(ValueRef::List(list)) => {
+            let mut elements = Vec::with_capacity(len);
+            list.visit(skipped, len, |item| elements.push(element(item)));
+            elements
+        }
         Some(ValueRef::Set(set)) => set.iter().skip(skipped).take(len).map(element).collect(),
         Some(ValueRef::Zset(zset)) if backwards => {
             let ranks = zset.len() - range.end..zset.len() - range.start;
