@@ -84,7 +84,7 @@ pub fn line(client: &Client, state: &State) -> String {
         client.output.len(),
         client.waiting_bytes() - counted(client.waiting_bytes()),
         counted(client.waiting_bytes()),
-        client.memory(),
+        client.memory() + state.blocking.memory_of(client.key),
         if client.has(ClientFlags::SENDING) { "rw" } else { "r" },
         redirect(client.tracking.as_deref()),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
