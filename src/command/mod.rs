@@ -37,6 +37,7 @@ pub mod set;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
+pub mod zset;
 
 pub use crate::resp::Args;
 pub use ctx::Ctx;
@@ -64,6 +65,14 @@ const GROUPS: &[&[Command]] = &[
     list::transfer::COMMANDS,
     list::read::COMMANDS,
     list::change::COMMANDS,
+    zset::add::COMMANDS,
+    zset::read::COMMANDS,
+    zset::range::COMMANDS,
+    zset::remove::COMMANDS,
+    zset::pop::COMMANDS,
+    zset::combine::COMMANDS,
+    zset::chance::COMMANDS,
+    zset::scan::COMMANDS,
     generic::COMMANDS,
     hash::get::COMMANDS,
     hash::set::COMMANDS,

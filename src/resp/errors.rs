@@ -276,6 +276,21 @@ texts! {
     FNX_AND_FXX = "ERR Only one of FXX or FNX arguments can be specified";
 }
 
+// Of sorted sets.
+texts! {
+    ZADD_XX_AND_NX = "ERR XX and NX options at the same time are not compatible";
+    ZADD_GT_LT_AND_NX = "ERR GT, LT, and/or NX options at the same time are not compatible";
+    ZADD_INCR_PAIRS = "ERR INCR option supports a single increment-element pair";
+    ZSET_NOT_A_NUMBER = "ERR resulting score is not a number (NaN)";
+    ZSET_SCORE_RANGE = "ERR min or max is not a float";
+    ZSET_NAME_RANGE = "ERR min or max not valid string range item";
+    ZSET_WEIGHT = "ERR weight value is not a float";
+    ZRANGE_LIMIT_BY_RANK = "ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX";
+    ZRANGE_SCORES_BY_NAME = "ERR syntax error, WITHSCORES not supported in combination with BYLEX";
+    ZMPOP_NUMKEYS = "ERR numkeys should be greater than 0";
+    ZMPOP_COUNT = "ERR count should be greater than 0";
+}
+
 /// Bytes of a client's text that an error quotes at most.
 const QUOTED_LEN_MAX: usize = 128;
 
@@ -335,6 +350,11 @@ fn push_help(command: &[u8], text: &mut Vec<u8>) {
 /// `ERR wrong number of arguments for 'get' command`; subcommands are named `config|get`.
 pub fn wrong_arity(full_name: &str) -> Reject {
     format!("ERR wrong number of arguments for '{full_name}' command").into()
+}
+
+/// `ERR at least 1 input key is needed for 'zunion' command`
+pub fn no_input_key(full_name: &str) -> Reject {
+    format!("ERR at least 1 input key is needed for '{full_name}' command").into()
 }
 
 /// `ERR invalid expire time in 'set' command`

@@ -6,6 +6,7 @@
 //!
 //! Invariant: knows nothing of keys, replies or time; no score is NaN.
 
+pub mod algebra;
 mod pack;
 mod range;
 mod tree;

@@ -26,11 +26,20 @@ impl fmt::Debug for SortedSet {
 
 /// The score that a payload holds.
 #[inline]
-fn score_of(payload: &[u8]) -> f64 {
+pub fn score_of(payload: &[u8]) -> f64 {
     f64::from_le_bytes(payload.try_into().expect("a payload is a score"))
 }
 
 impl SortedSet {
+    /// The sorted set of the keys of `dict`, whose payloads are their scores.
+    pub fn of_scores(dict: Dict) -> SortedSet {
+        let mut order = Ranked::default();
+        for (id, _, payload) in dict.iter() {
+            order.insert(score_of(payload), id, |id| dict.get(id).0);
+        }
+        SortedSet { dict, order }
+    }
+
     /// How many members there are.
     pub fn len(&self) -> usize {
         self.order.len()
