@@ -196,6 +196,7 @@ mod tests {
             "bitmap",
             "list",
             "set",
+            "sorted-set",
             "hyperloglog",
             "hash",
             "generic",

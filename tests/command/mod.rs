@@ -18,3 +18,4 @@ mod sort;
 mod string;
 mod tracking;
 mod transaction;
+mod zset;
