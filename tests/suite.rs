@@ -10,3 +10,4 @@ mod process;
 mod protocol;
 mod support;
 mod tidy;
+mod types;

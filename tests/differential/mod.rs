@@ -7,7 +7,7 @@
 mod differences;
 mod events;
 mod generate;
-mod vocabulary;
+pub mod vocabulary;
 
 use crate::support::*;
 use differences::Rule;

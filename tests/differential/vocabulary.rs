@@ -86,6 +86,12 @@ pub fn shared(reference: &mut Client, subject: &mut Client) -> Vec<Syntax> {
     syntaxes
 }
 
+/// Every command that a server documents.
+pub fn all(client: &mut Client) -> Vec<Syntax> {
+    let docs = client.run("COMMAND DOCS");
+    documented(&docs).map(|(name, group, doc)| syntax(&name, group, doc)).collect()
+}
+
 fn wanted(name: &str, group: &str) -> bool {
     let included = GROUPS.contains(&group) || ALSO.contains(&name);
     included && !differences::EXCLUDED.iter().any(|(excluded, _)| *excluded == name)
