@@ -50,7 +50,8 @@ impl Call {
     }
 
     fn fill(&mut self, name: &str, arg: &Arg) {
-        if arg.optional {
+        // Without its sources PFMERGE has no keys that COMMAND GETKEYS would find.
+        if arg.optional && arg.kind != Kind::Key {
             return;
         }
         self.words.extend(arg.token.clone());
