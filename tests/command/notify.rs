@@ -244,6 +244,40 @@ fn lists() {
 }
 
 #[test]
+fn sets() {
+    check(
+        "Esgl",
+        &[
+            ("SADD a 1 2 3", &["sadd a"]),
+            ("SADD a 1", &[]),
+            ("SREM a 1", &["srem a"]),
+            ("SREM a 1", &[]),
+            ("SMOVE a b 2", &["srem a", "sadd b"]),
+            ("SMOVE a b 3", &["srem a", "del a", "sadd b"]),
+            ("SADD a 2", &["sadd a"]),
+            ("SMOVE a b 2", &["srem a", "del a"]),
+            ("SMOVE b b 2", &[]),
+            ("SINTERSTORE c b b", &["sinterstore c"]),
+            ("SUNIONSTORE c b", &["sunionstore c"]),
+            ("SDIFFSTORE c b nokey", &["sdiffstore c"]),
+            ("SDIFFSTORE c b b", &["del c"]),
+            ("SDIFFSTORE c b b", &[]),
+            ("SPOP b 1", &["spop b"]),
+            ("SPOP b 0", &[]),
+            ("SPOP b", &["spop b", "del b"]),
+            ("SADD b 1 2", &["sadd b"]),
+            ("SPOP b 5", &["spop b", "del b"]),
+            ("SREM b 1", &[]),
+            ("SADD b 1 2", &["sadd b"]),
+            ("SREM b 1 2 3", &["srem b", "del b"]),
+            ("SADD b 1 2", &["sadd b"]),
+            ("SORT b STORE l", &["sortstore l"]),
+            ("SORT nokey STORE l", &["del l"]),
+        ],
+    );
+}
+
+#[test]
 fn keys_of_any_type() {
     check(
         "Eg",

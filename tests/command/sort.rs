@@ -38,6 +38,19 @@ fn sets_sort_as_well() {
 }
 
 #[test]
+fn sorted_sets_sort_by_member_or_keep_their_order() {
+    check(&[
+        ("ZADD z 3 10 1 30 2 20", int(3)),
+        ("SORT z", bulks(["10", "20", "30"])),
+        ("SORT z BY nosort", bulks(["30", "20", "10"])),
+        ("SORT z BY nosort DESC", bulks(["10", "20", "30"])),
+        ("SORT z BY nosort LIMIT 1 1", bulks(["20"])),
+        ("SORT z BY nosort DESC LIMIT 2 5", bulks(["30"])),
+        ("SORT z BY nosort LIMIT 3 5", array([])),
+    ]);
+}
+
+#[test]
 fn limit_cuts_at_both_ends() {
     check(&[
         ("RPUSH l 3 1 2", int(3)),
