@@ -396,3 +396,31 @@ impl<'a> Options<'a> {
         start..start.saturating_add(count).min(len)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limit_selects_within_what_there_is() {
+        let range = |offset, count, len| Options { offset, count, ..Options::default() }.range(len);
+        assert_eq!(range(0, None, 5), 0..5);
+        assert_eq!(range(1, Some(2), 5), 1..3);
+        assert_eq!(range(-9, Some(2), 5), 0..2);
+        assert_eq!(range(3, Some(-1), 5), 3..5);
+        assert_eq!(range(1, Some(0), 5), 1..1);
+        assert_eq!(range(i64::MAX, Some(i64::MAX), 5), 5..5);
+        assert_eq!(range(4, Some(i64::MAX), 5), 4..5);
+        assert_eq!(range(0, Some(1), 0), 0..0);
+    }
+
+    #[test]
+    fn a_set_that_is_stored_has_an_order_anyway() {
+        let shown = Options { unsorted: true, ..Options::default() };
+        let kept = Options { store: Some(b"d"), unsorted: true, ..Options::default() };
+        let by_text = |order| matches!(order, Order::By { pattern: None, alpha: true });
+        assert!(by_text(kept.order(ValueType::Set)));
+        assert!(matches!(kept.order(ValueType::List), Order::AsStored));
+        assert!(matches!(shown.order(ValueType::Set), Order::AsStored));
+    }
+}
