@@ -29,11 +29,28 @@ const KEYS: [&[u8]; 14] = [
 ];
 /// Groups with keys of their own, by what those begin with: commands meet their own type often and
 /// others now and then.
-const OWN_KEYS: [(&str, &str); 3] = [("hash", "hash"), ("list", "list"), ("set", "set")];
+const OWN_KEYS: [(&str, &str); 4] =
+    [("hash", "hash"), ("list", "list"), ("set", "set"), ("sorted-set", "zset")];
 const OWN_KEYS_EACH: u8 = 3;
-/// What makes values to begin with, for which keys, and of how many words each element.
-const SEEDS: [(&str, &str, u8); 3] =
-    [("HSET", "hash", 2), ("RPUSH", "list", 1), ("SADD", "set", 1)];
+/// What makes values to begin with, and for which keys.
+const SEEDS: [(&str, &str); 5] =
+    [("HSET", "hash"), ("RPUSH", "list"), ("SADD", "set"), ("ZADD", "zset"), ("ZADD", NAME_KEYS)];
+/// Keys of sorted sets in which all scores are 0, as ranges of names want it: among different scores
+/// Redis's answer is a matter of chance. Nothing else uses them.
+const NAME_KEYS: &str = "names";
+/// Commands about ranges of names, and the argument with their source.
+const BY_NAME: [(&str, usize); 6] = [
+    ("zlexcount", 1),
+    ("zrange", 1),
+    ("zrangebylex", 1),
+    ("zrangestore", 2),
+    ("zremrangebylex", 1),
+    ("zrevrangebylex", 1),
+];
+const NAME_BOUNDS: [&str; 12] =
+    ["-", "+", "[", "(", "[m3", "(m3", "[7", "(12", "[m9", "(v", "m", "[-2"];
+const SCORE_BOUNDS: [&str; 12] =
+    ["-inf", "+inf", "(1", "(-1.5", "0", "1e5", "(inf", "", " 2", "x", "(", "nan"];
 const SEED_ELEMENTS_MAX: u8 = 8;
 const INTEGERS: [&str; 25] = [
     "0",
@@ -146,12 +163,15 @@ const OFFSET_MAX: u64 = 2_000;
 const COUNT_MAX: i64 = 1_000;
 const UNIT_OFFSET_MAX: u64 = 200;
 /// Commands that may wait, and where their timeout stands, if not at the end.
-const BLOCKING: [(&str, Option<usize>); 5] = [
+const BLOCKING: [(&str, Option<usize>); 8] = [
     ("blpop", None),
     ("brpop", None),
     ("blmove", Some(5)),
     ("brpoplpush", Some(3)),
     ("blmpop", Some(1)),
+    ("bzpopmin", None),
+    ("bzpopmax", None),
+    ("bzmpop", Some(1)),
 ];
 
 #[derive(Clone)]
@@ -264,12 +284,22 @@ impl Generator {
     }
 
     fn seed_collection(&mut self) -> Command {
-        let (name, prefix, each) = SEEDS[self.rng.usize(..SEEDS.len())];
+        let (name, prefix) = SEEDS[self.rng.usize(..SEEDS.len())];
         let mut words = vec![name.into(), self.own_key(prefix)];
-        for _ in 0..each * self.rng.u8(1..=SEED_ELEMENTS_MAX) {
-            words.push(self.element());
+        for _ in 0..self.rng.u8(1..=SEED_ELEMENTS_MAX) {
+            words.extend(self.seed_element(prefix));
         }
         Command { words }
+    }
+
+    fn seed_element(&mut self, prefix: &str) -> Vec<Vec<u8>> {
+        let element = self.element();
+        match prefix {
+            "hash" => vec![element, self.element()],
+            "zset" => vec![self.rng.i8(-2..5).to_string().into_bytes(), element],
+            NAME_KEYS => vec![b"0".into(), element],
+            _ => vec![element],
+        }
     }
 
     fn documented_command(&mut self) -> Command {
@@ -314,6 +344,9 @@ impl Generator {
             Kind::UnixTime => words.push(self.unix_time()),
             // Long enough to be one, and nobody pushes meanwhile.
             Kind::Double if arg.name == "timeout" => words.push(b"0.001".into()),
+            Kind::Double if arg.name == "min" || arg.name == "max" => {
+                words.push(if self.rng.bool() { self.pick(&SCORE_BOUNDS) } else { self.float() });
+            }
             Kind::Double => words.push(self.float()),
             Kind::Text => words.push(self.text(&arg.name)),
         }
@@ -327,6 +360,11 @@ impl Generator {
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
             "member" | "element" | "pivot" | "field" => self.element(),
+            "min" | "max" | "start" | "stop" => match self.rng.u8(..3) {
+                0 => self.pick(&NAME_BOUNDS),
+                1 => self.pick(&SCORE_BOUNDS),
+                _ => self.rng.i8(-4..12).to_string().into_bytes(),
+            },
             _ => self.value(),
         }
     }
@@ -471,6 +509,16 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         // Redis 7.0 takes the smallest number for a rank.
         command.words.iter_mut().skip(3).for_each(|word| clamp(word, i64::MAX));
     }
+    for (name, at) in BY_NAME {
+        let by_name = name.contains("lex") || has_option(command, &["BYLEX"]);
+        if command.is(name) && by_name && at < command.words.len() {
+            command.words[at] = format!("{NAME_KEYS}{}", rng.u8(..OWN_KEYS_EACH)).into_bytes();
+        }
+    }
+    if command.is("zrank") || command.is("zrevrank") {
+        // WITHSCORE is new in 7.2.
+        command.words.truncate(3);
+    }
     for word in command.words.iter_mut().skip(2) {
         let (unit, digits) = match word.strip_prefix(b"#") {
             Some(digits) => (true, digits),
@@ -522,7 +570,7 @@ fn tame_chance(command: &mut Command, rng: &mut Rng) {
         command.words.resize_with(command.words.len().max(3), Vec::new);
         command.words[2] = if rng.bool() { b"0".into() } else { b"1000000".into() };
     }
-    if command.is("srandmember") || command.is("hrandfield") {
+    if ["srandmember", "hrandfield", "zrandmember"].iter().any(|name| command.is(name)) {
         command.words.iter_mut().skip(2).for_each(|word| clamp(word, COUNT_MAX));
     }
 }

@@ -16,11 +16,12 @@ use generate::{Command, Generator};
 
 const COMMANDS_DEFAULT: usize = 20_000;
 /// Limits that random commands cross. A reference that lacks one has another encoding anyway.
-const LIMITS: [&str; 4] = [
+const LIMITS: [&str; 5] = [
     "hash-max-listpack-entries 8",
     "list-max-listpack-size 7",
     "set-max-intset-entries 6",
     "set-max-listpack-entries 10",
+    "zset-max-listpack-entries 8",
 ];
 const BATCH: usize = 50;
 /// Batches between two comparisons of the whole data set.
@@ -159,6 +160,7 @@ impl Pair {
             ("LRANGE 0 -1", Rule::Exact),
             ("SMEMBERS", Rule::AnyOrder),
             ("HGETALL", Rule::AnyOrder),
+            ("ZRANGE 0 -1 WITHSCORES", Rule::Doubles),
             ("PTTL", Rule::Near(5_000)),
         ];
         for (name, rule) in questions {

@@ -8,8 +8,17 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 8] =
-    ["generic", "string", "bitmap", "hash", "hyperloglog", "list", "set", "transactions"];
+const GROUPS: [&str; 9] = [
+    "generic",
+    "string",
+    "bitmap",
+    "hash",
+    "hyperloglog",
+    "list",
+    "set",
+    "sorted-set",
+    "transactions",
+];
 /// Commands of other groups that are safe to send at random.
 const ALSO: [&str; 21] = [
     "auth",
