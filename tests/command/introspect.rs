@@ -11,6 +11,9 @@ const APART: &[(&str, &str)] = &[
     ("blpop", "allowed in scripts since Redis 7.2"),
     ("brpop", "allowed in scripts since Redis 7.2"),
     ("brpoplpush", "allowed in scripts since Redis 7.2"),
+    ("bzmpop", "allowed in scripts since Redis 7.2"),
+    ("bzpopmax", "allowed in scripts since Redis 7.2"),
+    ("bzpopmin", "allowed in scripts since Redis 7.2"),
     ("client|no-touch", "new in Redis 7.2"),
     ("client|setinfo", "new in Redis 7.2"),
     ("client|setname", "got its tips in Redis 7.2"),
@@ -35,6 +38,8 @@ const APART: &[(&str, &str)] = &[
     ("randomkey", "got a tip in Redis 7.2"),
     ("scan", "got a tip in Redis 7.2"),
     ("set", "the note on its key names IFEQ, an option of Valkey 8.1"),
+    ("zrank", "got WITHSCORE in Redis 7.2"),
+    ("zrevrank", "got WITHSCORE in Redis 7.2"),
 ];
 
 /// One connection to the server under test and one to the reference, in the same protocol.
