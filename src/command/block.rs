@@ -8,7 +8,7 @@
 //! Invariant: nothing polls; a client that waits is in the table of each of its keys, and nowhere
 //! once it was served, timed out, was unblocked or is gone.
 
-use super::call::{call, settle};
+use super::call::{call, record, refuse, settle};
 use super::ctx::Ctx;
 use super::state::{Request, State};
 use crate::base::num;
@@ -168,13 +168,18 @@ impl State {
     /// Runs the calls again that wait for this key, as long as it is there: each once at most, so
     /// that one which waits again does not hold up the rest.
     fn serve_key(&mut self, key: &DbKey) {
-        let waiting = self.blocking.keys.get(key).cloned().unwrap_or_default();
-        for id in waiting {
+        let count = self.blocking.keys.get(key).map_or(0, VecDeque::len);
+        let mut passed_over = 0;
+        for _ in 0..count {
             // Mostly somebody took all that came, and there may be thousands behind.
             let Some(holds) = self.keyspace.db(key.0).value_type(&key.1) else { break };
-            let Some(blocked) = self.blocking.clients.get(&id) else { continue };
-            if holds == blocked.value_type {
-                self.retry(id);
+            let waiting = self.blocking.keys.get(key);
+            let Some(&id) = waiting.and_then(|ids| ids.get(passed_over)) else { break };
+            let blocked = self.blocking.clients.get(&id);
+            match blocked.is_some_and(|blocked| blocked.value_type == holds) {
+                // It is out of the queue then, or at its end.
+                true => self.retry(id),
+                false => passed_over += 1,
             }
         }
     }
@@ -182,19 +187,23 @@ impl State {
     /// Runs the call of a client that waits again.
     fn retry(&mut self, id: ClientId) {
         let Some(blocked) = self.end_wait(id) else { return };
-        let Some(client) = self.clients.get_mut(id) else { return };
-        let mut out = take(&mut client.output);
-        let (protocol, db) = (client.protocol, client.db as usize);
+        let Some(client) = self.clients.get(id) else { return };
         let touch = !client.has(ClientFlags::NO_TOUCH);
         self.keyspace.set_touch(touch);
         self.blocking.retried = Some(blocked.deadline_ms);
-        let reply_at = out.len();
-        let args = blocked.args.args();
-        let reply = Reply { out: &mut out, protocol };
-        let mut ctx = Ctx { args, reply, state: self, id, db };
-        call(&mut ctx, blocked.command);
-        settle(&mut ctx, reply_at);
+        self.answer(id, &blocked, |ctx| call(ctx, blocked.command));
         self.blocking.retried = None;
+    }
+
+    /// Lets `reply` answer the call of a client that is not in execution.
+    fn answer(&mut self, id: ClientId, blocked: &Blocked, reply: impl FnOnce(&mut Ctx<'_>)) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let mut out = take(&mut client.output);
+        let (protocol, db, reply_at) = (client.protocol, client.db as usize, out.len());
+        let args = blocked.args.args();
+        let mut ctx = Ctx { args, reply: Reply { out: &mut out, protocol }, state: self, id, db };
+        reply(&mut ctx);
+        settle(&mut ctx, reply_at);
         let Some(client) = self.clients.get_mut(id) else { return };
         client.output = out;
         self.make_writable(id);
@@ -205,7 +214,10 @@ impl State {
         let blocked = self.blocking.clients.remove(&id)?;
         for key in &blocked.keys {
             let Some(waiting) = self.blocking.keys.get_mut(key) else { continue };
-            waiting.retain(|other| *other != id);
+            // Mostly it is the first.
+            if let Some(place) = waiting.iter().position(|other| *other == id) {
+                waiting.remove(place);
+            }
             if waiting.is_empty() {
                 self.blocking.keys.remove(key);
                 self.keyspace.db(key.0).forget_key(&key.1);
@@ -229,23 +241,11 @@ impl State {
     /// Ends a client's wait with an answer of its own; false when it does not wait for a key.
     pub fn unblock(&mut self, id: ClientId, why: Unblocked) -> bool {
         let Some(blocked) = self.end_wait(id) else { return false };
-        let Some(client) = self.clients.get_mut(id) else { return false };
-        let (protocol, db) = (client.protocol, client.db as usize);
-        let mut out = take(&mut client.output);
-        let reply_at = out.len();
-        let args = blocked.args.args();
-        let reply = Reply { out: &mut out, protocol };
-        let mut ctx = Ctx { args, reply, state: self, id, db };
-        match why {
+        self.answer(id, &blocked, |ctx| match why {
             Unblocked::TimedOut => ctx.reply.null_array(),
-            Unblocked::ByError => super::call::refuse(&mut ctx, &errors::UNBLOCKED.into()),
-        }
-        settle(&mut ctx, reply_at);
-        super::call::record(self, blocked.command, 0, why == Unblocked::ByError);
-        if let Some(client) = self.clients.get_mut(id) {
-            client.output = out;
-        }
-        self.make_writable(id);
+            Unblocked::ByError => refuse(ctx, &errors::UNBLOCKED.into()),
+        });
+        record(self, blocked.command, 0, why == Unblocked::ByError);
         true
     }
 

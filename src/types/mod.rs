@@ -126,7 +126,6 @@ impl Value {
             Value::Set(set) => set.into_packed(),
             Value::Zset(Zset::Packed(pack)) => pack.into_bytes(),
             Value::Hash(Hash::Packed(pack)) => pack.into_bytes(),
-            #[allow(unreachable_patterns)]
             _ => Vec::new(),
         }
     }
