@@ -4,15 +4,6 @@ use std::collections::BTreeSet;
 
 use crate::support::*;
 
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
-        }
-    });
-}
-
 #[test]
 fn keys_are_counted_as_often_as_they_are_named() {
     check(&[

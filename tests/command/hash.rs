@@ -7,18 +7,6 @@ use crate::support::*;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| check_on(server, lines));
-}
-
-fn check_on(server: &Server, lines: &[(&str, Value)]) {
-    let mut client = server.client();
-    for (line, expected) in lines {
-        client.check(line, expected.clone());
-    }
-}
-
 /// The fields and values of a reply to HGETALL.
 fn pairs(reply: &Value) -> BTreeMap<String, String> {
     let items: Vec<String> = reply.items().iter().map(Value::text).collect();
@@ -306,7 +294,7 @@ fn hscan_understands_its_options() {
     each_backend(|server| {
         if !server.is_stand_in() {
             check_on(
-                server,
+                &mut server.client(),
                 &[
                     ("HSET h aa 1 ab 2 b 3", int(3)),
                     ("HSCAN h 0 NOVALUES MATCH a*", array([bulk("0"), bulks(["aa", "ab"])])),

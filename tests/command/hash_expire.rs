@@ -17,16 +17,6 @@ fn each(test: impl Fn(&Server)) {
     });
 }
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
-        }
-    });
-}
-
 fn ints(numbers: &[i64]) -> Value {
     array(numbers.iter().map(|&number| int(number)))
 }
@@ -41,7 +31,7 @@ fn eventually(client: &mut Client, line: &str, expected: Value) {
 
 #[test]
 fn deadlines_are_set_asked_for_and_removed() {
-    check(&[
+    check_newer(&[
         ("HSET h a 1 b 2", int(2)),
         ("OBJECT ENCODING h", bulk("listpack")),
         ("HEXPIRE h 100 FIELDS 2 a nofield", ints(&[1, -2])),
@@ -62,7 +52,7 @@ fn deadlines_are_set_asked_for_and_removed() {
 
 #[test]
 fn a_missing_hash_has_no_field_with_a_deadline() {
-    check(&[
+    check_newer(&[
         ("HEXPIRE h 100 FIELDS 2 a b", ints(&[-2, -2])),
         ("HPERSIST h FIELDS 1 a", ints(&[-2])),
         ("HTTL h FIELDS 2 a b", ints(&[-2, -2])),
@@ -74,7 +64,7 @@ fn a_missing_hash_has_no_field_with_a_deadline() {
 
 #[test]
 fn conditions_look_at_the_deadline_there_is() {
-    check(&[
+    check_newer(&[
         ("HSET h f v", int(1)),
         ("HPEXPIREAT h 33177117420000 XX FIELDS 1 f", ints(&[0])),
         ("HPEXPIREAT h 33177117420000 GT FIELDS 1 f", ints(&[0])),
@@ -96,7 +86,7 @@ fn conditions_look_at_the_deadline_there_is() {
 
 #[test]
 fn a_deadline_that_has_passed_removes_the_field() {
-    check(&[
+    check_newer(&[
         ("HSET h a 1 b 2 c 3 d 4", int(4)),
         ("HEXPIRE h 0 FIELDS 2 a nofield", ints(&[2, -2])),
         ("OBJECT ENCODING h", bulk("listpack")),
@@ -110,7 +100,7 @@ fn a_deadline_that_has_passed_removes_the_field() {
 
 #[test]
 fn writes_clear_a_deadline_and_counting_keeps_it() {
-    check(&[
+    check_newer(&[
         ("HSETEX h EX 100 FIELDS 5 a 1 b 1 c 1 d 1 e 1", int(1)),
         ("HSET h a 2", int(0)),
         ("HMSET h e 2", ok()),
@@ -126,7 +116,7 @@ fn writes_clear_a_deadline_and_counting_keeps_it() {
 
 #[test]
 fn hsetex_decides_about_deadlines() {
-    check(&[
+    check_newer(&[
         ("HSETEX h FIELDS 2 a 1 b 2", int(1)),
         ("OBJECT ENCODING h", bulk("listpack")),
         ("HSETEX h KEEPTTL FIELDS 1 a 2", int(1)),
@@ -144,7 +134,7 @@ fn hsetex_decides_about_deadlines() {
 
 #[test]
 fn hsetex_sets_all_or_nothing() {
-    check(&[
+    check_newer(&[
         ("HSETEX h XX FIELDS 1 a 1", int(0)),
         ("HSETEX h FXX FIELDS 1 a 1", int(0)),
         ("EXISTS h", int(0)),
@@ -162,7 +152,7 @@ fn hsetex_sets_all_or_nothing() {
 
 #[test]
 fn hgetex_reads_and_touches() {
-    check(&[
+    check_newer(&[
         ("HSET h a 1 b 2", int(2)),
         ("HGETEX h FIELDS 2 a nofield", array([bulk("1"), nil()])),
         ("OBJECT ENCODING h", bulk("listpack")),
@@ -178,7 +168,7 @@ fn hgetex_reads_and_touches() {
 
 #[test]
 fn hgetdel_takes_fields_out() {
-    check(&[
+    check_newer(&[
         ("HSET h a 1 b 2 c 3", int(3)),
         ("HGETDEL h FIELDS 3 a nofield a", array([bulk("1"), nil(), nil()])),
         ("HKEYS h", bulks(["b", "c"])),
@@ -192,7 +182,7 @@ fn malformed_calls_are_refused_in_words() {
     let missing = "ERR Mandatory argument FIELDS is missing or not at the right position";
     let mismatch = "ERR The `numfields` parameter must match the number of arguments";
     let positive = "ERR Parameter `numFields` should be greater than 0";
-    check(&[
+    check_newer(&[
         ("HSET h f v", int(1)),
         ("HEXPIRE h x FIELDS 1 f", err("value is not an integer or out of range")),
         ("HEXPIRE h -1 FIELDS 1 f", err("invalid expire time in 'hexpire' command")),

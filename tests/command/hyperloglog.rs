@@ -8,14 +8,6 @@ const CORRUPTED: &str = "INVALIDOBJ Corrupted HLL object detected";
 const ABC: &str =
     r"HYLL\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80`\xf3\x80P\xb1\x84K\xfb\x80BZ";
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| {
-        let mut client = server.client();
-        lines.iter().for_each(|(line, expected)| client.check(line, expected.clone()));
-    });
-}
-
 #[test]
 fn pfadd_says_whether_a_register_changed() {
     check(&[

@@ -2,21 +2,6 @@
 
 use crate::support::*;
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    check_with(&[], lines);
-}
-
-/// As `check`, on servers started with `args` as well.
-fn check_with(args: &[&str], lines: &[(&str, Value)]) {
-    each_backend_with(args, |server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
-        }
-    });
-}
-
 fn empty() -> Value {
     array([])
 }

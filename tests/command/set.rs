@@ -7,16 +7,6 @@ use crate::support::*;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
-        }
-    });
-}
-
 /// The members of a reply, in order.
 fn sorted(reply: &Value) -> Vec<String> {
     let mut members: Vec<String> = reply.items().iter().map(Value::text).collect();

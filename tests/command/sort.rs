@@ -2,16 +2,6 @@
 
 use crate::support::*;
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| {
-        let mut client = server.client();
-        for (line, expected) in lines {
-            client.check(line, expected.clone());
-        }
-    });
-}
-
 #[test]
 fn numbers_sort_as_numbers_and_texts_as_bytes() {
     check(&[

@@ -2,27 +2,6 @@
 
 use crate::support::*;
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| check_on(server, lines));
-}
-
-/// As `check`, for what Redis 7.2 lacks.
-fn check_newer(lines: &[(&str, Value)]) {
-    each_backend(|server| {
-        if !server.is_stand_in() {
-            check_on(server, lines);
-        }
-    });
-}
-
-fn check_on(server: &Server, lines: &[(&str, Value)]) {
-    let mut client = server.client();
-    for (line, expected) in lines {
-        client.check(line, expected.clone());
-    }
-}
-
 #[test]
 fn set_and_get_keep_every_byte() {
     each_backend(|server| {

@@ -5,11 +5,6 @@ use crate::support::*;
 
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
-/// Runs each line and compares its reply, on a fresh server of each driver.
-fn check(lines: &[(&str, Value)]) {
-    each_backend(|server| check_on(&mut server.client(), lines));
-}
-
 /// As `check`, on a set packed and on one that is a tree: every line finds both alike.
 fn check_both(lines: &[(&str, Value)]) {
     each_backend(|server| {
@@ -20,12 +15,6 @@ fn check_both(lines: &[(&str, Value)]) {
             client.check("FLUSHALL", ok());
         }
     });
-}
-
-fn check_on(client: &mut Client, lines: &[(&str, Value)]) {
-    for (line, expected) in lines {
-        client.check(line, expected.clone());
-    }
 }
 
 fn double(text: &str) -> Value {

@@ -12,6 +12,32 @@ pub use client::{Client, encode};
 pub use server::{Backend, Server, backends, binary_under_test, each_backend, each_backend_with};
 pub use value::*;
 
+/// Runs each line and compares its reply, on a fresh server of each driver.
+pub fn check(lines: &[(&str, Value)]) {
+    check_with(&[], lines);
+}
+
+/// As [`check`], on servers started with `args` as well.
+pub fn check_with(args: &[&str], lines: &[(&str, Value)]) {
+    each_backend_with(args, |server| check_on(&mut server.client(), lines));
+}
+
+/// As [`check`], for what Redis 7.2 lacks.
+pub fn check_newer(lines: &[(&str, Value)]) {
+    each_backend(|server| {
+        if !server.is_stand_in() {
+            check_on(&mut server.client(), lines);
+        }
+    });
+}
+
+/// Runs each line in turn and compares its reply.
+pub fn check_on(client: &mut Client, lines: &[(&str, Value)]) {
+    for (line, expected) in lines {
+        client.check(line, expected.clone());
+    }
+}
+
 /// Splits a line as redis-cli does: blanks separate, `"` quotes with escapes, `'` quotes raw.
 ///
 /// # Panics
