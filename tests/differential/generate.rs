@@ -311,7 +311,7 @@ impl Generator {
         let fixed = words.len();
         syntax.args.iter().for_each(|arg| self.fill(arg, &mut words));
         self.syntaxes = syntaxes;
-        while self.rng.u8(..100) < 20 {
+        while self.rng.u8(..100) < 12 {
             self.bend(fixed, &mut words);
         }
         Command { words }
