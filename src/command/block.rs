@@ -206,6 +206,7 @@ impl State {
         settle(&mut ctx, reply_at);
         let Some(client) = self.clients.get_mut(id) else { return };
         client.output = out;
+        self.client_memory.note_output(client);
         self.make_writable(id);
     }
 

@@ -15,6 +15,11 @@ use crate::session::{Client, ClientFlags, ClientId};
 /// and sooner nobody has to look.
 pub const UNCOUNTED_BYTES: usize = 16 * 1024;
 
+/// The part of `maxmemory` that output may take from the keys: an eighth. What waits beyond it evicts
+/// no key and refuses no write. Otherwise the messages that tell of an evicted key would evict the
+/// next one, and whoever reads slowly could empty the data set. Limits on clients are what bounds it.
+const OUTPUT_SHARE: usize = 8;
+
 /// Clients at their soft limit.
 #[derive(Default)]
 pub struct Laggards {
@@ -49,6 +54,15 @@ fn judge(limit: OutputLimit, bytes: u64, since_ms: i64, now_ms: i64) -> Verdict 
 }
 
 impl State {
+    /// Bytes of `used_memory` that are not held against the keys when `maxmemory` is enforced: output
+    /// beyond its [share](OUTPUT_SHARE). `reply` is the capacity of the buffer that the client in
+    /// execution is answered into, 0 without one.
+    #[inline]
+    pub fn memory_not_counted(&self, reply: usize) -> usize {
+        let share = self.config.maxmemory as usize / OUTPUT_SHARE;
+        (self.client_memory.output() + reply).saturating_sub(share)
+    }
+
     /// Cuts a client off if more waits for him than his class may have; `unfinished` bytes of
     /// replies are not yet with the client. True if nothing more is to be written for him.
     pub fn limit_output(&mut self, id: ClientId, unfinished: usize) -> bool {
@@ -117,6 +131,7 @@ impl State {
         self.close(id);
         if let Some(client) = self.clients.get_mut(id) {
             client.output = Vec::new();
+            self.client_memory.note_output(client);
         }
     }
 

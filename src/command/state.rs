@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::keyspace::{Keyspace, Policy};
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::resp::{Broadcast, Reply};
-use crate::session::{Client, ClientFlags, ClientId, Clients, PubSub, TrackingTable};
+use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
 
 /// The server's state, less its descriptors.
 pub struct State {
@@ -23,6 +23,8 @@ pub struct State {
     pub table: Table,
     pub keyspace: Keyspace,
     pub clients: Clients,
+    /// What the clients hold together.
+    pub client_memory: ClientMemory,
     pub next_client_id: u64,
     pub pubsub: PubSub,
     pub tracking: TrackingTable,
@@ -93,6 +95,7 @@ impl Pause {
 pub struct Outbox<'a> {
     pub clients: &'a mut Clients,
     pub writable: &'a mut Vec<ClientId>,
+    pub memory: &'a mut ClientMemory,
 }
 
 impl Outbox<'_> {
@@ -103,6 +106,7 @@ impl Outbox<'_> {
             return;
         }
         client.output.extend_from_slice(message.bytes(client.protocol));
+        self.memory.note_output(client);
         list_writable(client, self.writable);
     }
 
@@ -136,6 +140,7 @@ impl State {
             return;
         }
         write(&mut client.output);
+        self.client_memory.note_output(client);
         self.make_writable(id);
     }
 

@@ -254,8 +254,9 @@ impl Server {
             return;
         }
         client.flags.insert(ClientFlags::SENDING);
-        client.sending_bytes = waiting;
-        self.driver.submit(Op::Send { conn: conn_id(id), buf: take(&mut client.output) });
+        let buf = take(&mut client.output);
+        (client.sending_bytes, client.sending_capacity) = (waiting, buf.capacity());
+        self.driver.submit(Op::Send { conn: conn_id(id), buf });
     }
 
     fn sent(&mut self, conn: ConnId, buf: Vec<u8>, bytes: usize, error: Option<IoError>) {
@@ -268,7 +269,8 @@ impl Server {
             return self.driver.submit(Op::Close { conn });
         };
         client.flags.remove(ClientFlags::SENDING);
-        client.sending_bytes = 0;
+        (client.sending_bytes, client.sending_capacity) = (0, 0);
+        self.state.client_memory.note_output(client);
         if client.waiting_bytes() <= UNCOUNTED_BYTES {
             client.soft_limit_since_ms = None;
         }
@@ -288,7 +290,8 @@ impl Server {
     /// Forgets a client and closes its connection. Its slot is free once the driver says so.
     pub(super) fn close(&mut self, id: ClientId) {
         tracking::end(&mut self.state, id);
-        let Some(client) = self.state.clients.remove(id) else { return };
+        let Some(mut client) = self.state.clients.remove(id) else { return };
+        self.state.client_memory.forget(&mut client);
         if let Some(transaction) = &client.transaction {
             crate::command::transaction::unwatch_keys(&mut self.state.keyspace, transaction);
         }

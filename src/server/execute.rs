@@ -71,6 +71,7 @@ impl Server {
     fn serve(&mut self, id: ClientId, requests: &[Request]) {
         let Some(client) = self.state.clients.get_mut(id) else { return };
         let mut out = take(&mut client.output);
+        self.state.client_memory.note_output(client);
         if out.capacity() == 0 {
             out = self.pool.pop().unwrap_or_default();
         }
@@ -127,6 +128,7 @@ impl Server {
             return self.recycle(out);
         }
         client.output = out;
+        self.state.client_memory.note_output(client);
         if too_much {
             return self.state.close(id);
         }

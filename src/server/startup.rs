@@ -13,7 +13,7 @@ use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
-use crate::session::{Clients, PubSub, TrackingTable};
+use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
 use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
 use std::path::Path;
@@ -207,6 +207,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         table,
         keyspace,
         clients: Clients::default(),
+        client_memory: ClientMemory::default(),
         next_client_id: 1,
         pubsub: PubSub::default(),
         tracking: TrackingTable::default(),

@@ -119,8 +119,13 @@ pub struct Client {
     pub held: Vec<u8>,
     /// Replies not yet handed to the driver.
     pub output: Vec<u8>,
-    /// Bytes of the send under way.
+    /// Bytes of the send under way that have not left.
     pub sending_bytes: usize,
+    /// Capacity of the buffer of that send, bytes.
+    pub sending_capacity: usize,
+    /// What [`ClientMemory`](super::ClientMemory) has counted of this client, bytes.
+    pub counted_output: usize,
+    pub counted_rest: usize,
     /// Unix time in milliseconds since when more output waits than the soft limit allows.
     pub soft_limit_since_ms: Option<i64>,
     /// MULTI's queue and WATCH's keys, while either is in use.
@@ -154,6 +159,9 @@ impl Client {
             held: Vec::new(),
             output: Vec::new(),
             sending_bytes: 0,
+            sending_capacity: 0,
+            counted_output: 0,
+            counted_rest: 0,
             soft_limit_since_ms: None,
             transaction: None,
             tracking: None,

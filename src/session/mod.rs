@@ -3,12 +3,14 @@
 //! Invariant: no descriptors, no keyspace; other clients are named by id.
 
 pub mod client;
+pub mod memory;
 pub mod pubsub;
 pub mod table;
 pub mod tracking;
 pub mod transaction;
 
 pub use client::{Client, ClientFlags, ReplyMode};
+pub use memory::ClientMemory;
 pub use pubsub::PubSub;
 pub use table::{ClientId, Clients};
 pub use tracking::{Tracking, TrackingTable};
