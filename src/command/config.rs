@@ -88,8 +88,7 @@ fn config_set(ctx: &mut Ctx) -> Outcome {
     }
     if let Err(refusal) = apply(ctx.state, &changes) {
         ctx.state.config = before;
-        ctx.state.apply_policy();
-        ctx.state.apply_followers();
+        ctx.state.apply_config();
         return Err(refusal.to_string().into());
     }
     match changes.iter().find(|change| matches!(change.name, "port" | "bind")) {
@@ -111,6 +110,7 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
                 .map_err(|error| refused(&sys::error_text(&error)))?,
             "loglevel" => log::set_level(state.config.loglevel.filter()),
             "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => state.apply_policy(),
+            "maxmemory" => state.apply_maxmemory(),
             "notify-keyspace-events" => state.apply_followers(),
             _ => {}
         }

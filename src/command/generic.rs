@@ -727,7 +727,7 @@ fn object_refcount(ctx: &mut Ctx) -> Outcome {
         _ => false,
     };
     let policy = ctx.state.config.maxmemory_policy;
-    let needs_clock = ctx.state.config.maxmemory > 0 && (policy.is_lru() || policy.is_lfu());
+    let needs_clock = ctx.state.maxmemory() > 0 && (policy.is_lru() || policy.is_lfu());
     let shared = shared && !needs_clock;
     ctx.reply.integer(if shared { i32::MAX.into() } else { 1 });
     Ok(())

@@ -26,6 +26,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
+pub mod limit;
 pub mod list;
 pub mod notify;
 pub mod output;
@@ -41,6 +42,7 @@ pub mod zset;
 
 pub use crate::resp::Args;
 pub use ctx::Ctx;
+pub use limit::MemoryLimit;
 pub use spec::Command;
 pub use state::{Pause, Request, State};
 pub use table::Table;

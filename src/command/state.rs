@@ -3,6 +3,7 @@
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
 use super::block::Blocking;
+use super::limit::MemoryLimit;
 use super::output::Laggards;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
@@ -20,6 +21,8 @@ pub struct State {
     pub stamp: Stamp,
     pub rng: Rng,
     pub config: Config,
+    /// The memory there is and the limit in force.
+    pub memory_limit: MemoryLimit,
     pub table: Table,
     pub keyspace: Keyspace,
     pub clients: Clients,

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::maxmemory::Maxmemory;
 use super::value::{OutputLimit, SavePoint, Value, integer, notify};
 use crate::base::{num, sys};
 
@@ -61,6 +62,8 @@ pub enum Kind {
     ReplicaOf,
     /// A directory that exists.
     Directory,
+    /// Bytes, a percentage or `auto`.
+    Maxmemory,
 }
 
 impl Kind {
@@ -99,6 +102,7 @@ impl Kind {
             Kind::Percentiles => parse_percentiles(words),
             Kind::ReplicaOf => parse_replicaof(words),
             Kind::Directory => parse_directory(words[0], current),
+            Kind::Maxmemory => Maxmemory::parse(words[0]).map(Value::Maxmemory),
         }
     }
 
@@ -118,6 +122,7 @@ impl Kind {
             }
             (_, Value::Int(number)) => number.to_string(),
             (_, Value::Words(words)) => words.join(" "),
+            (_, Value::Maxmemory(limit)) => limit.render(),
             (_, Value::Ints(list)) => join(list.iter()),
             (_, Value::Save(points)) => {
                 join(points.iter().map(|point| format!("{} {}", point.seconds, point.changes)))

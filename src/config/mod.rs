@@ -6,6 +6,7 @@
 //! | [`table`] | the rows: name, alias, kind, default, flags, help |
 //! | [`kind`] | how values are read, checked and shown |
 //! | [`value`] | the types of the fields |
+//! | [`maxmemory`] | the three forms of the memory limit |
 //! | [`set`] | CONFIG SET: several at once, all or none |
 //! | [`parse`] | file, standard input and arguments to a `Config` |
 //! | [`usage`] | `--version` and `--help` |
@@ -14,6 +15,7 @@
 //! owns the socket, the log or the limit acts on it.
 
 pub mod kind;
+pub mod maxmemory;
 pub mod parse;
 pub mod set;
 pub mod table;
@@ -22,6 +24,7 @@ pub mod value;
 
 use std::borrow::Cow;
 
+pub use maxmemory::Maxmemory;
 pub use parse::{Exit, Loaded, RenameCommand, load};
 pub use set::{Change, SetError};
 pub use value::{
@@ -123,8 +126,8 @@ config! {
     enable_debug_command: ProtectedAction,
     /// Who may use MODULE.
     enable_module_command: ProtectedAction,
-    /// Most bytes of memory; 0 is no limit.
-    maxmemory: u64,
+    /// Most memory, as it was given; what it amounts to is the server's to work out.
+    maxmemory: Maxmemory,
     /// What to evict at `maxmemory`.
     maxmemory_policy: MaxmemoryPolicy,
     /// Candidates per eviction.

@@ -411,6 +411,7 @@ fn push_name(lines: &mut Vec<u8>, word: &[u8], next: Option<&Vec<u8>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Maxmemory;
 
     /// A directory that is gone with the test.
     struct Dir(PathBuf);
@@ -496,7 +497,7 @@ mod tests {
         .unwrap();
         let config = &loaded.config;
         assert!(config.appendonly);
-        assert_eq!((config.maxmemory, config.tcp_keepalive), (96 << 20, 60));
+        assert_eq!((config.maxmemory, config.tcp_keepalive), (Maxmemory::Bytes(96 << 20), 60));
         assert_eq!(config.maxmemory_policy, crate::config::MaxmemoryPolicy::AllkeysLru);
         assert_eq!(config.bind, ["127.0.0.1", "-::1"]);
         assert_eq!(config.get_one("save").as_deref(), Some(&b"60 1 300 10"[..]));

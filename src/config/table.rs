@@ -480,10 +480,10 @@ pub static TABLE: &[Param] = &[
         .never(NO_MODULES)
         .doc("Who may use MODULE: no, yes or local."),
     // Memory.
-    memory("maxmemory", "0", 0, ULONG_MAX)
+    Param::new("maxmemory", "0", Kind::Maxmemory)
         .field(field!(maxmemory))
         .later(EVICTION)
-        .doc("Most bytes of memory; 0 is no limit."),
+        .doc("Most memory: bytes, N% of what there is, or auto; 0 is no limit."),
     choice("maxmemory-policy", "noeviction", MaxmemoryPolicy::NAMES)
         .field(field!(maxmemory_policy))
         .later(EVICTION)

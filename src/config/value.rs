@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing here knows a parameter by name; grammar lives in `kind`, names in `table`.
 
+use super::maxmemory::Maxmemory;
+
 /// The value of one parameter, independent of where it is kept.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -21,6 +23,8 @@ pub enum Value {
     Limits([OutputLimit; 3]),
     /// Percentiles of INFO latencystats.
     Percentiles(Vec<f64>),
+    /// A memory limit in one of its forms.
+    Maxmemory(Maxmemory),
 }
 
 /// `save SECONDS CHANGES`: snapshot after this many seconds with at least this many changes.
@@ -201,7 +205,7 @@ pub(super) fn integer(value: &Value) -> i128 {
     }
 }
 
-fn mismatch(wanted: &str, got: &Value) -> ! {
+pub(super) fn mismatch(wanted: &str, got: &Value) -> ! {
     panic!("a row of the parameter table holds {got:?} where {wanted} belongs")
 }
 

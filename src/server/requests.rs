@@ -38,6 +38,7 @@ impl Server {
         let outcome = self.reopen_tcp().map_err(|reason| {
             log::warn!("Failed applying new configuration. Possibly related to new {parameter} setting. Restoring previous settings: {reason}");
             swap(&mut self.state.config, &mut before);
+            self.state.apply_config();
             if let Err(reason) = self.reopen_tcp() {
                 log::warn!("The previous addresses are gone as well: {reason}");
             }

@@ -7,7 +7,7 @@ use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
 use crate::command::block::Blocking;
-use crate::command::{Pause, State, Table};
+use crate::command::{MemoryLimit, Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op, WatchId};
@@ -204,6 +204,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         clock,
         rng,
         config,
+        memory_limit: MemoryLimit::on_machine(sys::total_memory()),
         table,
         keyspace,
         clients: Clients::default(),
@@ -224,7 +225,6 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         blocking: Blocking::default(),
         requests: Vec::new(),
     };
-    state.apply_policy();
-    state.apply_followers();
+    state.apply_config();
     state
 }

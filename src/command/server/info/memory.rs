@@ -46,7 +46,7 @@ pub fn memory(text: &mut Text, state: &mut State) {
     allocator(text, &account);
     text.bytes("total_system_memory", sys::total_memory());
     scripts(text);
-    text.bytes("maxmemory", state.config.maxmemory);
+    text.bytes("maxmemory", state.maxmemory());
     text.field("maxmemory_policy", state.config.maxmemory_policy.name());
     fragmentation(text, &account);
     parts(text, &account);
