@@ -59,7 +59,7 @@ impl State {
     /// execution is answered into, 0 without one.
     #[inline]
     pub fn memory_not_counted(&self, reply: usize) -> usize {
-        let share = self.config.maxmemory as usize / OUTPUT_SHARE;
+        let share = self.maxmemory() as usize / OUTPUT_SHARE;
         (self.client_memory.output() + reply).saturating_sub(share)
     }
 
