@@ -1,6 +1,7 @@
 //! Layer 0: what everything else stands on. Knows nothing of Redis, clients or files.
 
 pub mod alloc;
+pub mod cgroup;
 pub mod clock;
 pub mod dtoa;
 pub mod glob;
@@ -10,3 +11,4 @@ pub mod num;
 pub mod rng;
 pub mod sys;
 pub mod text;
+pub mod watch;

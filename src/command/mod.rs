@@ -42,7 +42,7 @@ pub mod zset;
 
 pub use crate::resp::Args;
 pub use ctx::Ctx;
-pub use limit::MemoryLimit;
+pub use limit::{ControlGroup, MemoryLimit};
 pub use spec::Command;
 pub use state::{Pause, Request, State};
 pub use table::Table;

@@ -2,8 +2,8 @@
 //!
 //! A connection's slot and generation in the driver are its key in the client table.
 
-use super::Server;
 use super::batch::{Batch, Chunk, Found, Request};
+use super::{LIMIT, Server};
 use crate::command::output::UNCOUNTED_BYTES;
 use crate::command::tracking;
 use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
@@ -30,6 +30,7 @@ impl Server {
                 self.sent(conn, buf, bytes, result.err());
             }
             Completion::Closed { .. } => {}
+            Completion::Ready { watch: LIMIT } => self.limit_told(),
             Completion::Ready { .. } => self.signalled(),
         }
     }

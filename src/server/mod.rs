@@ -10,6 +10,7 @@ mod connection;
 mod dispatch;
 mod execute;
 mod figures;
+mod limit;
 mod listen;
 mod requests;
 mod shutdown;
@@ -17,9 +18,13 @@ pub mod startup;
 mod turn;
 
 use crate::command::State;
-use crate::io::{Completion, Driver, ListenerId};
+use crate::io::{Completion, Driver, ListenerId, WatchId};
 use batch::Batch;
 use std::process::ExitCode;
+
+/// The driver's names for what is watched besides sockets: signals, and the memory limit's files.
+const SIGNALS: WatchId = WatchId(0);
+const LIMIT: WatchId = WatchId(1);
 
 /// A running server.
 pub struct Server {
@@ -33,6 +38,7 @@ pub struct Server {
     /// Empty output buffers, kept for their capacity.
     pool: Vec<Vec<u8>>,
     signals: crate::base::sys::Signals,
+    limits: limit::LimitSource,
     /// Set once the loop is to end, with the status of the process.
     exit: Option<ExitCode>,
     /// Background work was cut off by its budget: the next wait does not sleep.

@@ -2,7 +2,8 @@
 //! working directory, log, background, limits, driver, sockets.
 
 use super::batch::Batch;
-use super::{Server, listen};
+use super::limit::LimitSource;
+use super::{SIGNALS, Server, listen};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
@@ -10,7 +11,7 @@ use crate::command::block::Blocking;
 use crate::command::{MemoryLimit, Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
-use crate::io::{self, BackendChoice, Driver, Op, WatchId};
+use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
@@ -18,9 +19,6 @@ use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// The driver's name for the descriptor of signals.
-const SIGNALS: WatchId = WatchId(0);
 
 /// Entry point of the binary: the process's status once the server has ended, or why it did not
 /// start.
@@ -78,7 +76,9 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     lines::set_role(lines::Role::Master);
     introduce(&config);
     let config_file = file.map(|file| file.display().to_string()).unwrap_or_default();
-    let state = state(config, table, &driver, config_file);
+    let limits = LimitSource::open(&mut driver);
+    let mut state = state(config, table, &driver, config_file);
+    state.follow_limit(limits.read());
     log::info!("Server initialized");
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
     announce(&listeners);
@@ -92,6 +92,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         batch: Batch::default(),
         pool: Vec::new(),
         signals,
+        limits,
         exit: None,
         busy: false,
         next_sample_ms: 0,
@@ -204,7 +205,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         clock,
         rng,
         config,
-        memory_limit: MemoryLimit::on_machine(sys::total_memory()),
+        memory_limit: MemoryLimit::default(),
         table,
         keyspace,
         clients: Clients::default(),
@@ -225,6 +226,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         blocking: Blocking::default(),
         requests: Vec::new(),
     };
-    state.apply_config();
+    state.apply_policy();
+    state.apply_followers();
     state
 }

@@ -1,4 +1,5 @@
-//! The process: how it is started and configured, and how it ends.
+//! The process: how it is started and configured, what limits it, and how it ends.
 
+mod limit;
 mod start;
 mod stop;

@@ -4,10 +4,12 @@
 // A helper serves whichever areas exist; none of them uses all.
 #![allow(dead_code, unused_imports)]
 
+mod cgroup;
 mod client;
 mod server;
 mod value;
 
+pub use cgroup::ControlGroup;
 pub use client::{Client, encode};
 pub use server::{Backend, Server, backends, binary_under_test, each_backend, each_backend_with};
 pub use value::*;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::Client;
+use super::{Client, ControlGroup};
 
 /// Below the kernel's ephemeral range, so that no client's own port is ever in the way.
 const PORT_FIRST: u32 = 12_000;
@@ -71,12 +71,21 @@ impl Server {
     /// # Panics
     /// When it does not accept within a bounded time, with its log.
     pub fn start(backend: Backend, args: &[&str]) -> Server {
+        Server::start_binary(binary_under_test(), backend, args)
+    }
+
+    /// As [`Server::start`], in a control group.
+    pub fn start_in(group: &ControlGroup, backend: Backend, args: &[&str]) -> Server {
+        Server::start_binary(group.runner(&binary_under_test()), backend, args)
+    }
+
+    fn start_binary(binary: PathBuf, backend: Backend, args: &[&str]) -> Server {
         let driver = match backend {
             Backend::Uring => &["--io-backend", "uring"][..],
             Backend::Epoll => &["--io-backend", "epoll"],
             Backend::Unset => &[],
         };
-        Server::spawn(binary_under_test(), Some(backend), &[driver, args].concat())
+        Server::spawn(binary, Some(backend), &[driver, args].concat())
     }
 
     /// Starts the server to compare with: `REFERENCE_BIN`, by default redis-server on PATH.

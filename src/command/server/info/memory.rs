@@ -5,6 +5,7 @@
 
 use super::text::{Text, ratio};
 use crate::base::{alloc, sys};
+use crate::command::limit::MemoryLimit;
 use crate::command::state::State;
 use crate::session::Client;
 
@@ -44,9 +45,9 @@ pub fn memory(text: &mut Text, state: &mut State) {
     let account = Account::take(state);
     usage(text, &account);
     allocator(text, &account);
-    text.bytes("total_system_memory", sys::total_memory());
+    text.bytes("total_system_memory", state.memory_limit.machine);
     scripts(text);
-    text.bytes("maxmemory", state.maxmemory());
+    limit(text, state);
     text.field("maxmemory_policy", state.config.maxmemory_policy.name());
     fragmentation(text, &account);
     parts(text, &account);
@@ -73,6 +74,15 @@ fn allocator(text: &mut Text, account: &Account) {
     text.field("allocator_allocated", account.used);
     text.field("allocator_active", account.resident);
     text.field("allocator_resident", account.resident);
+}
+
+/// The limit in force, and the control group's, of which 0 is none.
+fn limit(text: &mut Text, state: &State) {
+    let MemoryLimit { group, .. } = state.memory_limit;
+    text.bytes("maxmemory", state.maxmemory());
+    text.field("maxmemory_source", state.config.maxmemory.source());
+    text.field("cgroup_version", group.map_or(0, |group| group.version));
+    text.bytes("cgroup_memory_limit", state.memory_limit.granted().unwrap_or(0));
 }
 
 /// There are no scripts and no functions.

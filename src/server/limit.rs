@@ -1,0 +1,63 @@
+//! Follows the memory limit of the process's control group.
+//!
+//! Invariant: nothing wakes an idle server for it. Where the kernel tells of a change the server
+//! waits to be told; elsewhere it looks once in a while, but only when it is awake anyway.
+
+use super::{LIMIT, Server};
+use crate::base::cgroup::Group;
+use crate::base::sys;
+use crate::base::watch::FileWatch;
+use crate::command::{ControlGroup, MemoryLimit};
+use crate::io::{Driver, Op};
+use std::os::fd::AsRawFd;
+
+/// Least time between two looks at limits that nobody tells of.
+const LOOK_MS: i64 = 1000;
+
+/// Where the limit stands, and how a change of it is learned.
+pub struct LimitSource {
+    group: Option<Group>,
+    events: Option<FileWatch>,
+    /// Unix time in milliseconds of the next look, where there are no events.
+    next_look_ms: i64,
+}
+
+impl LimitSource {
+    /// Finds the process's group and watches its limits.
+    pub fn open(driver: &mut Driver) -> LimitSource {
+        let group = Group::own();
+        // Without events there is the look once in a while.
+        let events = group.as_ref().and_then(|group| FileWatch::open(group.files()).ok());
+        if let Some(events) = &events {
+            driver.submit(Op::Watch { watch: LIMIT, fd: events.as_raw_fd() });
+        }
+        LimitSource { group, events, next_look_ms: 0 }
+    }
+
+    /// What the limits are now.
+    pub fn read(&self) -> MemoryLimit {
+        let control =
+            |group: &Group| ControlGroup { version: group.version.number(), limit: group.limit() };
+        MemoryLimit::of(sys::total_memory(), self.group.as_ref().map(control))
+    }
+}
+
+impl Server {
+    /// The kernel told of a write to one of the limits.
+    pub(super) fn limit_told(&mut self) {
+        if self.limits.events.as_ref().is_some_and(FileWatch::take) {
+            self.state.follow_limit(self.limits.read());
+        }
+    }
+
+    /// Looks at limits of which nobody tells.
+    pub(super) fn look_at_limit(&mut self, now_ms: i64) {
+        if self.limits.group.is_some()
+            && self.limits.events.is_none()
+            && now_ms >= self.limits.next_look_ms
+        {
+            self.limits.next_look_ms = now_ms + LOOK_MS;
+            self.state.follow_limit(self.limits.read());
+        }
+    }
+}
