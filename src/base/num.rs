@@ -308,6 +308,16 @@ pub fn format_f64(value: f64) -> NumberText {
     out
 }
 
+/// A double as Redis prints it for people: up to 17 digits behind the point, no trailing zeros, never
+/// an exponent. The value is finite.
+pub fn format_plain(value: f64) -> String {
+    let text = format!("{value:.17}");
+    match text.trim_end_matches('0').trim_end_matches('.') {
+        "-0" => "0".to_owned(),
+        short => short.to_owned(),
+    }
+}
+
 /// A double as C's `%.17g` prints it: 17 significant digits less trailing zeros, in exponent form
 /// where the exponent is below -4 or above 16.
 pub fn format_g17(value: f64) -> String {
@@ -489,6 +499,20 @@ mod tests {
             (1e300, "1.0000000000000001e+300"),
         ] {
             assert_eq!(format_g17(value), text);
+        }
+    }
+
+    #[test]
+    fn plain_digits_are_those_of_c() {
+        for (value, text) in [
+            (13.361389338970184, "13.3613893389701841"),
+            (-0.08849412202835083, "-0.08849412202835083"),
+            (100.0, "100"),
+            (-0.0, "0"),
+            (-1e-18, "0"),
+            (0.5, "0.5"),
+        ] {
+            assert_eq!(format_plain(value), text);
         }
     }
 

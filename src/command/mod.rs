@@ -22,6 +22,7 @@ pub mod config;
 pub mod connection;
 pub mod debug;
 pub mod generic;
+pub mod geo;
 pub mod hash;
 pub mod help;
 pub mod hyperloglog;
@@ -75,6 +76,9 @@ const GROUPS: &[&[Command]] = &[
     zset::combine::COMMANDS,
     zset::chance::COMMANDS,
     zset::scan::COMMANDS,
+    geo::add::COMMANDS,
+    geo::read::COMMANDS,
+    geo::search::COMMANDS,
     generic::COMMANDS,
     hash::get::COMMANDS,
     hash::set::COMMANDS,

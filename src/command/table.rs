@@ -197,6 +197,7 @@ mod tests {
             "list",
             "set",
             "sorted-set",
+            "geo",
             "hyperloglog",
             "hash",
             "generic",

@@ -291,6 +291,24 @@ texts! {
     ZMPOP_COUNT = "ERR count should be greater than 0";
 }
 
+// Of places.
+texts! {
+    GEO_UNIT = "ERR unsupported unit provided. please use M, KM, FT, MI";
+    GEO_RADIUS = "ERR need numeric radius";
+    GEO_RADIUS_NEGATIVE = "ERR radius cannot be negative";
+    GEO_WIDTH = "ERR need numeric width";
+    GEO_HEIGHT = "ERR need numeric height";
+    GEO_BOX_NEGATIVE = "ERR height or width cannot be negative";
+    GEO_VERTICES = "ERR invalid number of vertices";
+    GEO_VERTICES_TOO_FEW = "ERR GEOSEARCH BYPOLYGON must have at least 3 vertices";
+    GEO_VERTICES_TOO_MANY = "ERR GEOSEARCH BYPOLYGON must have at most 10000 vertices";
+    GEO_NO_MEMBER = "ERR could not decode requested zset member";
+    GEO_COUNT = "ERR COUNT must be > 0";
+    GEO_ANY = "ERR the ANY argument requires COUNT argument";
+    GEORADIUS_STORE = "ERR STORE option in GEORADIUS is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+    GEOSEARCHSTORE_SHOW = "ERR GEOSEARCHSTORE is not compatible with WITHDIST, WITHHASH and WITHCOORD options";
+}
+
 /// Bytes of a client's text that an error quotes at most.
 const QUOTED_LEN_MAX: usize = 128;
 
@@ -389,6 +407,21 @@ pub fn unknown_type_name(name: &[u8]) -> Reject {
 /// `ERR value is out of range, value must between 0 and 9`
 pub fn out_of_range_between(min: i64, max: i64) -> Reject {
     format!("ERR value is out of range, value must between {min} and {max}").into()
+}
+
+/// `ERR invalid longitude,latitude pair 181.000000,0.000000`
+pub fn invalid_place(longitude: f64, latitude: f64) -> Reject {
+    format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}").into()
+}
+
+/// `ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for geosearch`
+pub fn geo_no_center(name: &[u8]) -> Reject {
+    with_tail("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for ", name, "")
+}
+
+/// `ERR exactly one of BYRADIUS and BYBOX can be specified for geosearch`
+pub fn geo_no_shape(name: &[u8]) -> Reject {
+    with_tail("ERR exactly one of BYRADIUS and BYBOX can be specified for ", name, "")
 }
 
 /// `ERR Unknown option or number of arguments for CONFIG SET - 'x'`

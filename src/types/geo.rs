@@ -17,6 +17,8 @@ const WHOLE_LATITUDE: Span = Span { min: -90.0, max: 90.0 };
 const STEP_MAX: u32 = 26;
 const EARTH_RADIUS_METERS: f64 = 6_372_797.560_856;
 const MERCATOR_MAX_METERS: f64 = 20_037_726.37;
+/// The first number beyond an `i64`.
+const I64_END: f64 = (1u64 << 63) as f64;
 const DEGREE: f64 = std::f64::consts::PI / 180.0;
 const LONGITUDE_BITS: u64 = 0xaaaa_aaaa_aaaa_aaaa;
 const LATITUDE_BITS: u64 = 0x5555_5555_5555_5555;
@@ -132,7 +134,8 @@ impl Point {
         let (from, to) = (radians(self.latitude), radians(other.latitude));
         let u = ((to - from) / 2.0).sin();
         let a = u * u + from.cos() * to.cos() * v * v;
-        2.0 * EARTH_RADIUS_METERS * a.sqrt().asin()
+        // Rounding may put the other side of the earth beyond it, which Redis takes for no number.
+        2.0 * EARTH_RADIUS_METERS * a.sqrt().min(1.0).asin()
     }
 }
 
@@ -366,12 +369,17 @@ fn step_for(mut meters: f64, latitude: f64) -> u32 {
 /// The bits of a score as the processor converts them where C leaves it open: a ZADD may have put
 /// anything there.
 fn bits_of(score: f64) -> u64 {
-    const HALF: f64 = (1u64 << 63) as f64;
-    let truncated = |value: f64| {
-        let fits = (-HALF..HALF).contains(&value);
-        (if fits { value as i64 } else { i64::MIN }).cast_unsigned()
-    };
-    if score < HALF { truncated(score) } else { truncated(score - HALF) ^ 1 << 63 }
+    if score < I64_END {
+        hash_of(score).cast_unsigned()
+    } else {
+        hash_of(score - I64_END).cast_unsigned() ^ 1 << 63
+    }
+}
+
+/// The whole number in a score, which WITHHASH shows; the smallest of all where none fits.
+pub fn hash_of(score: f64) -> i64 {
+    let fits = (-I64_END..I64_END).contains(&score);
+    if fits { score as i64 } else { i64::MIN }
 }
 
 /// Puts a free bit above each bit of `part`.

@@ -4,6 +4,7 @@ mod bitmap;
 mod connection;
 mod debug;
 mod generic;
+mod geo;
 mod hash;
 mod hash_expire;
 mod hyperloglog;

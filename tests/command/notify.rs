@@ -278,6 +278,25 @@ fn sets() {
 }
 
 #[test]
+fn places() {
+    check(
+        "Ezgm",
+        &[
+            ("GEOADD g 1 1 a 2 2 b", &["zadd g"]),
+            ("GEOADD g 1 1 a", &[]),
+            ("GEOADD g 1 1 b", &["zadd g"]),
+            ("GEODIST g a b", &[]),
+            ("GEOPOS no a", &["keymiss no"]),
+            ("GEOSEARCHSTORE k g FROMMEMBER a BYRADIUS 1 m", &["geosearchstore k"]),
+            ("GEORADIUS g 1 1 1 km STORE k", &["georadiusstore k"]),
+            ("GEORADIUSBYMEMBER no a 1 km STORE k", &["keymiss no", "del k"]),
+            ("GEORADIUS g 9 9 1 m STOREDIST k", &[]),
+            ("GEOSEARCHSTORE g g FROMLONLAT 9 9 BYBOX 1 1 m", &["del g"]),
+        ],
+    );
+}
+
+#[test]
 fn keys_of_any_type() {
     check(
         "Eg",

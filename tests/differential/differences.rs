@@ -1,6 +1,6 @@
 //! Where replies may differ from redis-server's, each with its reason. Everything else must not.
 
-use super::generate::Command;
+use super::generate::{Command, has_option};
 use crate::support::Value;
 
 /// How two replies are compared that are not the same bytes.
@@ -20,6 +20,8 @@ pub enum Rule {
         ours: &'static str,
         theirs: &'static str,
     },
+    /// As many members at the same distances, which stand behind the names.
+    Distances,
     /// Integers at most this far apart; negative ones, being codes, must be equal.
     Near(i64),
 }
@@ -124,6 +126,16 @@ pub fn agree(command: &Command, ours: &Value, theirs: &Value) -> bool {
         || with_scores && Rule::Doubles.allows(ours, theirs)
         || listed.into_iter().any(|(_, rule, _)| rule.allows(ours, theirs))
         || leaves_order_open(command) && Rule::Count.allows(ours, theirs)
+        || cuts_search(command) && Rule::Distances.allows(ours, theirs)
+}
+
+/// Whether a search may find more than it leaves: Redis's partial sort takes those at the same
+/// distance in any order.
+pub fn cuts_search(command: &Command) -> bool {
+    let searches = ["georadius", "geosearch"].iter().any(|name| {
+        command.words[0].get(..name.len()).is_some_and(|w| w.eq_ignore_ascii_case(name.as_bytes()))
+    });
+    searches && has_option(command, &["COUNT"]) && !has_option(command, &["ANY"])
 }
 
 /// Whether a SORT says that there is no order, or one with ties, which texts by a pattern may have:
@@ -156,6 +168,9 @@ impl Rule {
                 same_double(a.as_bytes(), b.as_bytes())
             }
             (Rule::Count, Value::Array(a), Value::Array(b)) => a.len() == b.len(),
+            (Rule::Distances, Value::Array(a), Value::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| distance(a) == distance(b))
+            }
             (Rule::Count, Value::Bulk(_), Value::Bulk(_)) => true,
             (Rule::Encoding { ours, theirs }, Value::Bulk(a), Value::Bulk(b)) => {
                 (a, b) == (&ours.into(), &theirs.into())
@@ -172,6 +187,14 @@ fn sorted<T: std::fmt::Debug>(values: &[T]) -> Vec<String> {
     let mut texts: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
     texts.sort();
     texts
+}
+
+/// The distance of a member that a search shows.
+fn distance(hit: &Value) -> Option<&Value> {
+    match hit {
+        Value::Array(parts) => parts.get(1),
+        _ => None,
+    }
 }
 
 fn same_double(a: &[u8], b: &[u8]) -> bool {

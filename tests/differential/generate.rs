@@ -29,12 +29,18 @@ const KEYS: [&[u8]; 14] = [
 ];
 /// Groups with keys of their own, by what those begin with: commands meet their own type often and
 /// others now and then.
-const OWN_KEYS: [(&str, &str); 4] =
-    [("hash", "hash"), ("list", "list"), ("set", "set"), ("sorted-set", "zset")];
+const OWN_KEYS: [(&str, &str); 5] =
+    [("geo", "geo"), ("hash", "hash"), ("list", "list"), ("set", "set"), ("sorted-set", "zset")];
 const OWN_KEYS_EACH: u8 = 3;
 /// What makes values to begin with, and for which keys.
-const SEEDS: [(&str, &str); 5] =
-    [("HSET", "hash"), ("RPUSH", "list"), ("SADD", "set"), ("ZADD", "zset"), ("ZADD", NAME_KEYS)];
+const SEEDS: [(&str, &str); 6] = [
+    ("GEOADD", "geo"),
+    ("HSET", "hash"),
+    ("RPUSH", "list"),
+    ("SADD", "set"),
+    ("ZADD", "zset"),
+    ("ZADD", NAME_KEYS),
+];
 /// Keys of sorted sets in which all scores are 0, as ranges of names want it: among different scores
 /// Redis's answer is a matter of chance. Nothing else uses them.
 const NAME_KEYS: &str = "names";
@@ -51,6 +57,11 @@ const NAME_BOUNDS: [&str; 12] =
     ["-", "+", "[", "(", "[m3", "(m3", "[7", "(12", "[m9", "(v", "m", "[-2"];
 const SCORE_BOUNDS: [&str; 12] =
     ["-inf", "+inf", "(1", "(-1.5", "0", "1e5", "(inf", "", " 2", "x", "(", "nan"];
+/// Around these coordinates places are near each other, also across the edge of the map.
+const LONGITUDES: [f64; 4] = [13.4, 0.0, 179.9, -179.9];
+const LATITUDES: [f64; 4] = [38.1, 0.0, 84.5, -66.0];
+const LENGTHS: [&str; 12] =
+    ["0", "1", "0.5", "30", "200", "100.25", "1000", "5500", "20000", "1e7", "inf", "-1"];
 const SEED_ELEMENTS_MAX: u8 = 8;
 const INTEGERS: [&str; 25] = [
     "0",
@@ -296,6 +307,7 @@ impl Generator {
         let element = self.element();
         match prefix {
             "hash" => vec![element, self.element()],
+            "geo" => vec![self.degrees(&LONGITUDES), self.degrees(&LATITUDES), element],
             "zset" => vec![self.rng.i8(-2..5).to_string().into_bytes(), element],
             NAME_KEYS => vec![b"0".into(), element],
             _ => vec![element],
@@ -344,12 +356,25 @@ impl Generator {
             Kind::UnixTime => words.push(self.unix_time()),
             // Long enough to be one, and nobody pushes meanwhile.
             Kind::Double if arg.name == "timeout" => words.push(b"0.001".into()),
-            Kind::Double if arg.name == "min" || arg.name == "max" => {
-                words.push(if self.rng.bool() { self.pick(&SCORE_BOUNDS) } else { self.float() });
-            }
-            Kind::Double => words.push(self.float()),
+            Kind::Double => words.push(self.double(&arg.name)),
             Kind::Text => words.push(self.text(&arg.name)),
         }
+    }
+
+    fn double(&mut self, name: &str) -> Vec<u8> {
+        match name {
+            "min" | "max" if self.rng.bool() => self.pick(&SCORE_BOUNDS),
+            "longitude" if !self.one_in(30) => self.degrees(&LONGITUDES),
+            "latitude" if !self.one_in(30) => self.degrees(&LATITUDES),
+            "radius" | "width" | "height" if !self.one_in(10) => self.pick(&LENGTHS),
+            _ => self.float(),
+        }
+    }
+
+    /// Near one of `centers`, and hardly ever twice the same.
+    fn degrees(&mut self, centers: &[f64]) -> Vec<u8> {
+        let center = centers[self.rng.usize(..centers.len())];
+        (center + self.rng.f64() - 0.5).to_string().into_bytes()
     }
 
     fn text(&mut self, name: &str) -> Vec<u8> {
@@ -359,7 +384,7 @@ impl Generator {
             "type" => self.pick(&TYPES),
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
-            "member" | "element" | "pivot" | "field" => self.element(),
+            "member" | "member1" | "member2" | "element" | "pivot" | "field" => self.element(),
             "min" | "max" | "start" | "stop" => match self.rng.u8(..3) {
                 0 => self.pick(&NAME_BOUNDS),
                 1 => self.pick(&SCORE_BOUNDS),
@@ -488,6 +513,7 @@ fn collect(arg: &Arg, tokens: &mut Vec<String>) {
 fn tame(command: &mut Command, rng: &mut Rng) {
     tame_sort(command);
     tame_chance(command, rng);
+    tame_search(command);
     let named = |names: &[&str]| names.iter().any(|name| command.is(name));
     let relative = named(&["expire", "pexpire", "setex", "psetex"])
         || named(&["set", "getex"]) && has_option(command, &["EX", "PX"]);
@@ -575,6 +601,15 @@ fn tame_chance(command: &mut Command, rng: &mut Rng) {
     }
 }
 
+/// Shows distances where COUNT cuts off: which of the members at the same distance are left then is
+/// chance. A result with such a cut is not stored.
+fn tame_search(command: &mut Command) {
+    if differences::cuts_search(command) {
+        let stores = command.is("geosearchstore") || has_option(command, &["STORE", "STOREDIST"]);
+        command.words.push(if stores { b"ANY".into() } else { b"WITHDIST".into() });
+    }
+}
+
 /// Makes a number at most `most` and at least `-most`.
 fn clamp(word: &mut Vec<u8>, most: i64) {
     let number = std::str::from_utf8(word).ok().and_then(|digits| digits.parse::<i64>().ok());
@@ -583,6 +618,6 @@ fn clamp(word: &mut Vec<u8>, most: i64) {
     }
 }
 
-fn has_option(command: &Command, options: &[&str]) -> bool {
+pub fn has_option(command: &Command, options: &[&str]) -> bool {
     command.words.iter().any(|w| options.iter().any(|o| w.eq_ignore_ascii_case(o.as_bytes())))
 }

@@ -8,8 +8,9 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 9] = [
+const GROUPS: [&str; 10] = [
     "generic",
+    "geo",
     "string",
     "bitmap",
     "hash",

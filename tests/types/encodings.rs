@@ -151,6 +151,12 @@ fn sorted_sets_follow_their_parameters() {
         "ZADD z 1 a 2 b 3 c 4 d",
         "ZRANGESTORE k z 0 2 -> listpack",
         "ZRANGESTORE k z 0 -1 -> skiplist",
+        "DEL k",
+        "GEOADD k 1 1 a 1 1 b 1 1 c -> listpack",
+        "GEOADD k 1 1 d -> skiplist",
+        "DEL k",
+        "GEOSEARCHSTORE k z FROMMEMBER a BYRADIUS 1 km COUNT 3 -> listpack",
+        "GEOSEARCHSTORE k z FROMMEMBER a BYRADIUS 1 km -> skiplist",
     ]);
 }
 

@@ -9,13 +9,14 @@ use crate::support::*;
 const WRONG_TYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 /// Groups, the type their commands want, and how to make a value of that type with element `1`.
-const GROUPS: [(&str, &str, &str); 7] = [
+const GROUPS: [(&str, &str, &str); 8] = [
     ("string", "string", "SET {} 1"),
     ("bitmap", "string", "SET {} 1"),
     ("hyperloglog", "string", "PFADD {} 1"),
     ("list", "list", "RPUSH {} 1"),
     ("set", "set", "SADD {} 1"),
     ("sorted-set", "zset", "ZADD {} 1 1"),
+    ("geo", "zset", "GEOADD {} 1 1 1"),
     ("hash", "hash", "HSET {} 1 1"),
 ];
 /// Values to be in the way, and how to read them. A set is none: commands of sorted sets take it.
@@ -161,13 +162,15 @@ fn commands_that_overwrite_take_keys_of_any_type() {
             "ZINTERSTORE k 1 z",
             "ZDIFFSTORE k 1 z",
             "ZRANGESTORE k z 0 -1",
+            "GEOSEARCHSTORE k z FROMMEMBER a BYRADIUS 1 km",
+            "GEORADIUS z 1 1 500 km STORE k",
             "SORT l STORE k",
             "COPY l k REPLACE",
             "RENAME l k",
         ] {
             for make in ["RPUSH k a", "HSET k f v", "SADD k a", "ZADD k 1 a", "SET k v"] {
                 client.check("FLUSHALL", ok());
-                for line in [make, "SET s x", "SADD e a", "ZADD z 1 a", "RPUSH l 2 1"] {
+                for line in [make, "SET s x", "SADD e a", "GEOADD z 1 1 a", "RPUSH l 2 1"] {
                     assert!(!client.run(line).is_error(), "{line}");
                 }
                 let reply = client.run(line);
@@ -187,6 +190,7 @@ fn an_empty_result_removes_a_destination_of_any_type() {
             "SUNIONSTORE k no",
             "ZUNIONSTORE k 1 no",
             "ZRANGESTORE k no 0 -1",
+            "GEOSEARCHSTORE k no FROMLONLAT 1 1 BYRADIUS 1 km",
             "SORT no STORE k",
         ] {
             for make in ["RPUSH k a", "HSET k f v", "SADD k a", "ZADD k 1 a", "SET k v"] {

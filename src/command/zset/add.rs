@@ -4,6 +4,7 @@
 
 use super::{WRITE_GROWING_FAST, change, zset};
 use crate::base::num;
+use crate::command::Args;
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::resp::errors::{self, Outcome, Reject};
@@ -57,18 +58,18 @@ pub const COMMANDS: &[Command] = &[
 
 /// What ZADD may do, and what it replies.
 #[derive(Clone, Copy, Debug, Default)]
-struct Options {
+pub(in crate::command) struct Options {
     /// NX: add only.
-    only_new: bool,
+    pub only_new: bool,
     /// XX: change only.
-    only_old: bool,
+    pub only_old: bool,
     /// GT and LT: change only to a score that is greater, or less.
-    only_greater: bool,
-    only_less: bool,
+    pub only_greater: bool,
+    pub only_less: bool,
     /// CH: count changes too.
-    count_changes: bool,
+    pub count_changes: bool,
     /// INCR: add to the score and reply with it.
-    increment: bool,
+    pub increment: bool,
 }
 
 /// What a call did so far.
@@ -149,7 +150,7 @@ fn zadd(ctx: &mut Ctx) -> Outcome {
         return Err(errors::SYNTAX.into());
     }
     options.check(left / 2)?;
-    add(ctx, options, first)
+    add(ctx, options, scored(ctx.args, first))
 }
 
 /// ZINCRBY key increment member
@@ -159,26 +160,38 @@ fn zincrby(ctx: &mut Ctx) -> Outcome {
     if ctx.args.len() - first != 2 {
         return Err(errors::SYNTAX.into());
     }
-    add(ctx, options, first)
+    add(ctx, options, scored(ctx.args, first))
 }
 
-/// Adds the members from argument `first` on, each behind its score.
-fn add(ctx: &mut Ctx, options: Options, first: usize) -> Outcome {
-    let (key, args) = (ctx.arg(1), ctx.args);
-    let score = |at: usize| num::parse_f64(args.at(at)).ok_or(errors::NOT_A_FLOAT);
-    let scores = (first..args.len()).step_by(2);
-    scores.clone().try_for_each(|at| score(at).map(drop))?;
+/// The members from argument `first` on, each behind its score.
+fn scored(
+    args: Args<'_>,
+    first: usize,
+) -> impl ExactSizeIterator<Item = (Result<f64, Reject>, &[u8])> + Clone {
+    let score = move |at| num::parse_f64(args.at(at)).ok_or(errors::NOT_A_FLOAT.into());
+    (first..args.len()).step_by(2).map(move |at| (score(at), args.at(at + 1)))
+}
+
+/// Adds `members`, of which there are some, with their scores to the sorted set at argument 1.
+pub(in crate::command) fn add<'a>(
+    ctx: &mut Ctx<'a>,
+    options: Options,
+    members: impl ExactSizeIterator<Item = (Result<f64, Reject>, &'a [u8])> + Clone,
+) -> Outcome {
+    let key = ctx.arg(1);
+    members.clone().try_for_each(|(score, _)| score.map(drop))?;
     let missing = zset(ctx.db().write_lookup(key))?.is_none();
     let mut tally = Tally::default();
     if !(missing && options.only_old) {
         let limits = Limits::of(&ctx.state.config);
-        let value = if missing { args.at(first + 1).len() } else { 0 };
+        let first = members.clone().next().filter(|_| missing);
+        let value = first.map_or(0, |(_, member)| member.len());
         change(ctx.db(), key, |zset| -> Result<(), Reject> {
-            zset.expect(scores.len(), value, limits);
-            scores.into_iter().try_for_each(|at| {
-                let given = score(at)?;
+            zset.expect(members.len(), value, limits);
+            members.into_iter().try_for_each(|(score, member)| {
+                let given = score?;
                 let decide = |old| options.decide(old, given, &mut tally);
-                zset.update(args.at(at + 1), limits, decide);
+                zset.update(member, limits, decide);
                 Ok(())
             })
         })

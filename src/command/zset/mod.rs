@@ -43,13 +43,13 @@ enum Show {
 
 impl Limits {
     /// The limits that the configuration sets.
-    fn of(config: &Config) -> Limits {
+    pub(super) fn of(config: &Config) -> Limits {
         Limits { entries: config.zset_max_listpack_entries, value: config.zset_max_listpack_value }
     }
 }
 
 /// Narrows a value to a sorted set.
-fn zset(value: Option<ValueRef<'_>>) -> Result<Option<ZsetRef<'_>>, Reject> {
+pub(super) fn zset(value: Option<ValueRef<'_>>) -> Result<Option<ZsetRef<'_>>, Reject> {
     match value {
         None => Ok(None),
         Some(ValueRef::Zset(zset)) => Ok(Some(zset)),
@@ -85,8 +85,9 @@ pub(super) fn store(ctx: &mut Ctx, destination: &[u8], result: Zset, event: &str
     Ok(())
 }
 
+/// A member's name.
 #[inline]
-fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {
+pub(super) fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {
     match member {
         Item::Text(text) => reply.bulk(text),
         Item::Int(number) => reply.bulk_integer(number),
