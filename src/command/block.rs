@@ -207,6 +207,7 @@ impl State {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.output = out;
         self.client_memory.note_output(client);
+        self.note_memory(id);
         self.make_writable(id);
     }
 

@@ -1,7 +1,6 @@
 //! Runs one command that passed every gate: times it, counts it, and tells the slow log and
 //! MONITOR about it. EXEC runs its queue through here as well.
 
-use super::output::UNCOUNTED_BYTES;
 use super::spec::Flags;
 use super::table::Row;
 use super::tracking::remember_keys;
@@ -11,6 +10,7 @@ use crate::base::text::repr;
 use crate::config::is_secret;
 use crate::observe::Slow;
 use crate::resp::errors::Reject;
+use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{ClientFlags, CommandId, ReplyMode};
 
 /// After a command that took this long the clock is read again, so that those behind it in the

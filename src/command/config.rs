@@ -112,6 +112,7 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
             "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => state.apply_policy(),
             "maxmemory" => state.apply_maxmemory(),
             "notify-keyspace-events" => state.apply_followers(),
+            "maxmemory-clients" => state.apply_client_limit(),
             _ => {}
         }
     }

@@ -100,6 +100,7 @@ impl State {
         if let Some(warning) = limit.warning() {
             log::warn!("{warning}");
         }
+        self.apply_client_limit();
     }
 
     /// Lets parts of the server follow a configuration that was put in place as a whole.
@@ -107,6 +108,7 @@ impl State {
         self.apply_policy();
         self.apply_followers();
         self.apply_maxmemory();
+        self.apply_client_limit();
     }
 }
 

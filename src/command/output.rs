@@ -9,11 +9,8 @@
 use super::State;
 use super::client::list::{ClientType, line};
 use crate::config::OutputLimit;
+use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{Client, ClientFlags, ClientId};
-
-/// So little output does not count at all. Redis has it in a buffer that its limits do not look at,
-/// and sooner nobody has to look.
-pub const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// The part of `maxmemory` that output may take from the keys: an eighth. What waits beyond it evicts
 /// no key and refuses no write. Otherwise the messages that tell of an evicted key would evict the

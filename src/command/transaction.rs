@@ -9,7 +9,7 @@ use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::Keyspace;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Outcome};
-use crate::session::transaction::{Queued, Transaction, Watched};
+use crate::session::transaction::{Queued, Transaction};
 use crate::session::{ClientFlags, ClientId};
 use std::cell::Cell;
 use std::mem::take;
@@ -173,11 +173,11 @@ fn watch(ctx: &mut Ctx) -> Outcome {
 }
 
 fn watch_key(ctx: &mut Ctx, db: u32, key: &[u8], dirty: &Rc<Cell<bool>>) {
-    let watched = &mut ctx.client().transaction_mut().watched;
-    if watched.iter().any(|other| other.db == db && *other.key == *key) {
+    let transaction = ctx.client().transaction_mut();
+    if transaction.watched.iter().any(|other| other.db == db && *other.key == *key) {
         return;
     }
-    watched.push(Watched { db, key: key.into() });
+    transaction.watch(db, key);
     // A key that is past its deadline already is removed first: that is no change to come.
     ctx.db().peek(key);
     ctx.db().watch(key, dirty);
@@ -186,11 +186,7 @@ fn watch_key(ctx: &mut Ctx, db: u32, key: &[u8], dirty: &Rc<Cell<bool>>) {
 /// UNWATCH
 fn unwatch(ctx: &mut Ctx) -> Outcome {
     if let Some(transaction) = &mut ctx.client().transaction {
-        let watched = Transaction {
-            watched: take(&mut transaction.watched),
-            dirty: take(&mut transaction.dirty),
-            queue: Vec::new(),
-        };
+        let watched = transaction.take_watched();
         unwatch_keys(&mut ctx.state.keyspace, &watched);
     }
     ctx.reply.ok();

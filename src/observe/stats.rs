@@ -37,6 +37,8 @@ pub struct Stats {
     pub writes: u64,
     pub query_buffer_disconnections: u64,
     pub output_buffer_disconnections: u64,
+    /// Clients that `maxmemory-clients` let go.
+    pub evicted_clients: u64,
     /// Highest used_memory seen, bytes.
     pub peak_memory: usize,
     pub commands_rate: Rate,

@@ -143,6 +143,21 @@ impl Progress {
         &self.inline
     }
 
+    /// As [`Progress::inline_args`], taken out.
+    pub fn take_inline_args(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.inline)
+    }
+
+    /// Bytes at the command's start that are read, and bytes of the arguments found in them.
+    pub fn read_bytes(&self) -> (usize, usize) {
+        (self.at, self.spans.iter().map(|span| span.len as usize).sum())
+    }
+
+    /// Heap bytes held.
+    pub fn memory(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.inline.capacity()
+    }
+
     /// Whether no byte of a command has been seen.
     pub fn is_fresh(&self) -> bool {
         self.at == 0 && self.searched == 0

@@ -4,15 +4,19 @@
 
 use super::batch::{Batch, Chunk, Found, Request};
 use super::{LIMIT, Server};
-use crate::command::output::UNCOUNTED_BYTES;
+use crate::base::text::repr;
+use crate::command::client::list::line;
 use crate::command::tracking;
 use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
 use crate::resp::{self, Args, Limits, Step};
+use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{Client, ClientFlags, ClientId};
 use std::mem::take;
 
 /// Output that may wait behind a send before the client is no longer read from.
 const OUTPUT_THROTTLE_BYTES: usize = 1024 * 1024;
+/// Bytes of a query buffer that the log shows.
+const LOGGED_INPUT_BYTES: usize = 64;
 /// Output buffers kept for reuse, and the capacity up to which one is kept.
 const POOL_BUFFERS_MAX: usize = 64;
 const POOL_BUFFER_BYTES_MAX: usize = 64 * 1024;
@@ -62,7 +66,9 @@ impl Server {
             let _ = net::set_keepalive(fd, self.state.config.tcp_keepalive);
         }
         log::debug!("Accepted {}", client.addr);
+        let id = client.key;
         self.state.clients.insert(client);
+        self.state.note_memory(id);
         self.driver.submit(Op::Receive { conn });
     }
 
@@ -88,16 +94,19 @@ impl Server {
         }
         append_pending(client, self.driver.bytes(&lease));
         self.driver.release(lease);
-        if client.pending.len() as u64 > self.state.config.client_query_buffer_limit {
+        if client.input_bytes() as u64 > self.state.config.client_query_buffer_limit {
             return self.query_buffer_exceeded(id);
         }
+        self.state.note_memory(id);
+        self.state.evict_clients(None);
         self.parse_pending(id);
     }
 
     /// Parses what a client has waiting, unless it must wait itself.
     pub(super) fn parse_pending(&mut self, id: ClientId) {
         let Some(client) = self.state.clients.get_mut(id) else { return };
-        if client.pending.is_empty() || client.flags.intersects(ClientFlags::WAITING) {
+        let idle = ClientFlags::WAITING.or(ClientFlags::CLOSING);
+        if client.pending.is_empty() || client.flags.intersects(idle) {
             return;
         }
         let pending = take(&mut client.pending);
@@ -151,9 +160,9 @@ impl Server {
                 (consumed, Found::Call(self.state.table.lookup(name(bytes))))
             }
             Step::Inline { consumed } => {
-                let unquoted = client.progress.inline_args();
-                let found = Found::Call(self.state.table.lookup(name(unquoted)));
-                chunks.push(Chunk::Owned(unquoted.to_vec()));
+                let unquoted = client.progress.take_inline_args();
+                let found = Found::Call(self.state.table.lookup(name(&unquoted)));
+                chunks.push(Chunk::Owned(unquoted));
                 (args_chunk, args_start) = (chunks.len() - 1, 0);
                 (consumed, found)
             }
@@ -189,15 +198,17 @@ impl Server {
                 }
             }
         }
+        self.state.note_memory(id);
     }
 
     fn query_buffer_exceeded(&mut self, id: ClientId) {
         self.state.stats.query_buffer_disconnections += 1;
         if let Some(client) = self.state.clients.get(id) {
+            let first = &client.pending[..client.pending.len().min(LOGGED_INPUT_BYTES)];
             log::warn!(
-                "Closing client that reached max query buffer length: id={} addr={}",
-                client.id,
-                client.addr
+                "Closing client that reached max query buffer length: {} (qbuf initial bytes: {})",
+                line(client, &self.state),
+                repr(first)
             );
         }
         self.state.close(id);

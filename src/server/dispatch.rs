@@ -9,7 +9,6 @@ use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Protocol, ProtocolError, Reply};
-use crate::session::transaction::Queued;
 use crate::session::{ClientFlags, ClientId, CommandId};
 
 /// What became of a request.
@@ -188,7 +187,7 @@ fn queue(ctx: &mut Ctx<'_>, id: CommandId) {
     let client = ctx.client();
     // After EXECABORT is certain the commands themselves no longer matter.
     if !client.has(ClientFlags::DIRTY_EXEC) {
-        client.transaction_mut().queue.push(Queued { command: id, args });
+        client.transaction_mut().enqueue(id, args);
     }
     ctx.reply.queued();
 }

@@ -9,11 +9,14 @@ use crate::command::spec::Command;
 use crate::io::Driver;
 use crate::keyspace::KeyHash;
 use crate::resp::Args;
+use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{ClientFlags, ClientId};
 use std::mem::take;
 
 /// Batches smaller than this are executed at once: there is nothing to overlap.
 const PREFETCH_REQUESTS_MIN: usize = 3;
+/// Arguments that there is always room for. What a request of a hundred thousand needed goes back.
+const SPANS_KEPT: usize = 4096;
 /// Output that a client may have waiting before it has authenticated.
 const OUTPUT_UNAUTHENTICATED_BYTES_MAX: usize = 1024;
 
@@ -35,6 +38,7 @@ impl Server {
         requests.clear();
         self.batch.requests = requests;
         self.batch.spans.clear();
+        self.batch.spans.shrink_to(SPANS_KEPT);
     }
 
     /// Gives the driver its buffers back once nothing refers to them.
@@ -79,9 +83,14 @@ impl Server {
             self.serve_one(id, request, &mut out);
         }
         self.finish(id, out);
+        self.state.note_memory(id);
     }
 
     fn serve_one(&mut self, id: ClientId, request: &Request, out: &mut Vec<u8>) {
+        let large = if out.len() > UNCOUNTED_BYTES { out.capacity() } else { 0 };
+        if self.state.client_memory.is_over(large) {
+            self.state.evict_clients(Some((id, large)));
+        }
         let Some(client) = self.state.clients.get_mut(id) else { return };
         if client.flags.intersects(ClientFlags::DEAF) {
             return;
@@ -112,7 +121,10 @@ impl Server {
 
     /// Puts the output back with the client and held requests in front of what it has pending.
     fn finish(&mut self, id: ClientId, mut out: Vec<u8>) {
-        let Some(client) = self.state.clients.get_mut(id) else { return self.recycle(out) };
+        let client = self.state.clients.get_mut(id);
+        let Some(client) = client.filter(|client| !client.has(ClientFlags::CLOSING)) else {
+            return self.recycle(out);
+        };
         // A client that watches MONITOR may have been told of its own command meanwhile.
         out.append(&mut client.output);
         if !client.held.is_empty() {

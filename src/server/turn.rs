@@ -49,6 +49,7 @@ impl Server {
         self.background(start);
         self.serve_requests();
         self.state.broadcast_changes();
+        self.state.evict_clients(None);
         self.send_replies();
     }
 

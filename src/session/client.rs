@@ -4,6 +4,10 @@
 use super::{CommandId, Tracking, Transaction, table::ClientId};
 use crate::resp::{Progress, Protocol};
 
+/// So little output does not count against limits on clients. Redis has it in a buffer that its
+/// limits do not look at, and sooner nobody has to look.
+pub const UNCOUNTED_BYTES: usize = 16 * 1024;
+
 /// Facts about a connection that are true or false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct ClientFlags(u32);
@@ -125,6 +129,7 @@ pub struct Client {
     pub sending_capacity: usize,
     /// What [`ClientMemory`](super::ClientMemory) has counted of this client, bytes.
     pub counted_output: usize,
+    pub counted_large_output: usize,
     pub counted_rest: usize,
     /// Unix time in milliseconds since when more output waits than the soft limit allows.
     pub soft_limit_since_ms: Option<i64>,
@@ -161,6 +166,7 @@ impl Client {
             sending_bytes: 0,
             sending_capacity: 0,
             counted_output: 0,
+            counted_large_output: 0,
             counted_rest: 0,
             soft_limit_since_ms: None,
             transaction: None,
@@ -172,13 +178,23 @@ impl Client {
         self.flags.has(flags)
     }
 
-    /// Heap and struct bytes this connection holds, for CLIENT LIST's tot-mem.
-    pub fn memory(&self) -> usize {
+    /// Bytes of its output buffers, that of the send under way included.
+    pub fn output_memory(&self) -> usize {
+        self.output.capacity() + self.sending_capacity
+    }
+
+    /// Bytes that [`ClientMemory`](super::ClientMemory) has counted of it against its limit.
+    pub fn counted_memory(&self) -> usize {
+        self.counted_large_output + self.counted_rest
+    }
+
+    /// Heap and struct bytes of this record but for its output. What tables elsewhere hold for the
+    /// client is theirs to tell.
+    pub fn memory_without_output(&self) -> usize {
         size_of::<Client>()
             + self.pending.capacity()
             + self.held.capacity()
-            + self.output.capacity()
-            + self.sending_bytes
+            + self.progress.memory()
             + self.addr.len()
             + self.laddr.len()
             + [&self.name, &self.lib_name, &self.lib_version]
@@ -187,6 +203,13 @@ impl Client {
                 .map(|text| text.len())
                 .sum::<usize>()
             + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
+            + self.tracking.as_ref().map_or(0, |tracking| tracking.memory())
+    }
+
+    /// Bytes it sent that wait to be executed: incomplete, held back, or queued by MULTI.
+    pub fn input_bytes(&self) -> usize {
+        let queued = self.transaction.as_ref().map_or(0, |transaction| transaction.queue_memory());
+        self.pending.len() + self.held.len() + queued
     }
 
     /// Bytes of output that have not left.

@@ -8,6 +8,9 @@ use crate::ds::map::Map;
 use foldhash::fast::RandomState;
 use hashbrown::{HashMap, HashSet};
 
+/// Bytes that a subscription costs in the table of its name, which mostly has few subscribers.
+const SUBSCRIPTION_BYTES: usize = 64;
+
 /// What a subscription names.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -62,6 +65,12 @@ impl PubSub {
         self.count(Kind::Channel, client) + self.count(Kind::Shard, client) > 0
     }
 
+    /// Bytes that a client's subscriptions take. A name that several listen to counts for each.
+    pub fn memory_of(&self, client: ClientId) -> usize {
+        let all = [&self.channels, &self.patterns, &self.shards];
+        all.into_iter().map(|topics| topics.memory_of(client)).sum()
+    }
+
     /// Ends all subscriptions of a client.
     pub fn forget(&mut self, client: ClientId) {
         for topics in [&mut self.channels, &mut self.patterns, &mut self.shards] {
@@ -75,8 +84,16 @@ impl PubSub {
 pub struct Topics {
     /// Subscribers by name.
     names: Map<HashSet<ClientId, RandomState>>,
-    /// Numbers of the names that a client subscribed to.
-    clients: HashMap<ClientId, HashSet<u32, RandomState>, RandomState>,
+    clients: HashMap<ClientId, Subscriptions, RandomState>,
+}
+
+/// What one client subscribed to.
+#[derive(Default)]
+struct Subscriptions {
+    /// Numbers of the names.
+    ids: HashSet<u32, RandomState>,
+    /// Lengths of the names, together.
+    name_bytes: usize,
 }
 
 impl Topics {
@@ -92,7 +109,9 @@ impl Topics {
     /// Adds a subscription; false if it was there.
     pub fn subscribe(&mut self, client: ClientId, name: &[u8]) -> bool {
         let id = self.names.find_or_insert(name);
-        self.clients.entry(client).or_default().insert(id);
+        let subscriptions = self.clients.entry(client).or_default();
+        let is_new = subscriptions.ids.insert(id);
+        subscriptions.name_bytes += if is_new { name.len() } else { 0 };
         self.names.value_mut(id).insert(client)
     }
 
@@ -100,10 +119,11 @@ impl Topics {
     pub fn unsubscribe(&mut self, client: ClientId, name: &[u8]) -> bool {
         let Some(id) = self.names.find(name) else { return false };
         let Some(subscribed) = self.clients.get_mut(&client) else { return false };
-        if !subscribed.remove(&id) {
+        if !subscribed.ids.remove(&id) {
             return false;
         }
-        if subscribed.is_empty() {
+        subscribed.name_bytes -= name.len();
+        if subscribed.ids.is_empty() {
             self.clients.remove(&client);
         }
         self.leave(client, id);
@@ -112,7 +132,7 @@ impl Topics {
 
     /// Ends all subscriptions of a client.
     pub fn forget(&mut self, client: ClientId) {
-        for id in self.clients.remove(&client).unwrap_or_default() {
+        for id in self.clients.remove(&client).unwrap_or_default().ids {
             self.leave(client, id);
         }
     }
@@ -127,12 +147,19 @@ impl Topics {
 
     /// How many names the client subscribed to.
     pub fn count(&self, client: ClientId) -> usize {
-        self.clients.get(&client).map_or(0, HashSet::len)
+        self.clients.get(&client).map_or(0, |subscriptions| subscriptions.ids.len())
+    }
+
+    /// Bytes that the client's subscriptions take.
+    fn memory_of(&self, client: ClientId) -> usize {
+        self.clients.get(&client).map_or(0, |Subscriptions { ids, name_bytes }| {
+            name_bytes + ids.capacity() * size_of::<u32>() + ids.len() * SUBSCRIPTION_BYTES
+        })
     }
 
     /// The names that the client subscribed to, in any order.
     pub fn of(&self, client: ClientId) -> Vec<Box<[u8]>> {
-        let ids = self.clients.get(&client).into_iter().flatten();
+        let ids = self.clients.get(&client).into_iter().flat_map(|known| &known.ids);
         ids.map(|&id| self.names.key(id).into()).collect()
     }
 

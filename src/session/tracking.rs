@@ -10,6 +10,10 @@ use super::ClientId;
 use crate::ds::map::Map;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Bytes that a prefix costs besides its name: its places in the client's set and in the table.
+const PREFIX_BYTES: usize =
+    2 * size_of::<Box<[u8]>>() + size_of::<Prefix>() + size_of::<ClientId>();
+
 /// What one client asked CLIENT TRACKING for.
 #[derive(Debug)]
 pub struct Tracking {
@@ -23,6 +27,8 @@ pub struct Tracking {
     pub broken: bool,
     /// Prefixes in broadcasting mode.
     pub prefixes: BTreeSet<Box<[u8]>>,
+    /// Bytes that the prefixes cost, here and in the table of all.
+    prefix_bytes: usize,
 }
 
 /// Which keys a client hears of.
@@ -56,7 +62,20 @@ impl Tracking {
             redirect: None,
             broken: false,
             prefixes: BTreeSet::new(),
+            prefix_bytes: 0,
         }
+    }
+
+    /// One more prefix in broadcasting mode.
+    pub fn add_prefix(&mut self, prefix: &[u8]) {
+        if self.prefixes.insert(prefix.into()) {
+            self.prefix_bytes += PREFIX_BYTES + 2 * prefix.len();
+        }
+    }
+
+    /// Heap bytes held for what the client asked for.
+    pub fn memory(&self) -> usize {
+        size_of::<Tracking>() + self.prefix_bytes
     }
 
     /// Whether the keys of the command in execution are to be remembered.
@@ -248,8 +267,9 @@ mod tests {
     }
 
     fn tracking(mode: Mode, prefixes: &[&str]) -> Tracking {
-        let prefixes = prefixes.iter().map(|prefix| prefix.as_bytes().into()).collect();
-        Tracking { prefixes, ..Tracking::new(mode) }
+        let mut tracking = Tracking::new(mode);
+        prefixes.iter().for_each(|prefix| tracking.add_prefix(prefix.as_bytes()));
+        tracking
     }
 
     #[test]

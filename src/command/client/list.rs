@@ -1,8 +1,8 @@
 //! The lines of CLIENT LIST and CLIENT INFO.
 
 use super::tracking::redirect;
-use crate::command::State;
 use crate::command::output::counted;
+use crate::command::{Ctx, State};
 use crate::resp::Protocol;
 use crate::resp::errors::{self, Reject};
 use crate::session::pubsub::Kind;
@@ -41,13 +41,43 @@ impl ClientType {
 }
 
 /// The lines of all clients that `wanted` lets pass.
-pub fn lines(state: &State, wanted: impl Fn(&Client) -> bool) -> String {
-    let clients = state.clients.iter().filter(|client| !client.has(ClientFlags::CLOSING));
-    clients.filter(|client| wanted(client)).map(|client| line(client, state)).collect()
+pub fn lines(ctx: &Ctx<'_>, wanted: impl Fn(&Client) -> bool) -> String {
+    let clients = ctx.state.clients.iter().filter(|client| !client.has(ClientFlags::CLOSING));
+    clients.filter(|client| wanted(client)).map(|client| line_during(ctx, client)).collect()
+}
+
+/// The line of one client as the call in execution sees it, with its end.
+pub fn line_during(ctx: &Ctx<'_>, client: &Client) -> String {
+    let call = if client.key == ctx.id { Call::of(ctx) } else { Call::default() };
+    describe(client, ctx.state, &call) + "\n"
 }
 
 /// One client, in the format that tools split at blanks.
 pub fn line(client: &Client, state: &State) -> String {
+    describe(client, state, &Call::default())
+}
+
+/// What a call takes while it runs, in bytes.
+#[derive(Default)]
+struct Call {
+    /// Its request, which lies in a buffer that all clients share.
+    request: usize,
+    args: usize,
+}
+
+impl Call {
+    fn of(ctx: &Ctx<'_>) -> Call {
+        /// Mark, CR and LF of a header, CR and LF of an argument.
+        const HEADER: usize = 3;
+        const END: usize = 2;
+        let digits = |len: usize| len.checked_ilog10().unwrap_or(0) as usize + 1;
+        let lens = ctx.args.from(0).map(<[u8]>::len);
+        let framed = lens.clone().map(|len| HEADER + digits(len) + len + END).sum::<usize>();
+        Call { request: HEADER + digits(ctx.args.len()) + framed, args: lens.sum() }
+    }
+}
+
+fn describe(client: &Client, state: &State, call: &Call) -> String {
     let now_s = state.clock.unix_ms() / 1000;
     let text = |text: &Option<Box<[u8]>>| {
         String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned()
@@ -58,12 +88,21 @@ pub fn line(client: &Client, state: &State) -> String {
         false => -1,
     };
     let subscriptions = |kind| state.pubsub.topics(kind).count(client.key);
-    let command = client.last_command.map_or("NULL", |id| &state.table.row(id).name);
+    let command = client.last_command.map_or("NULL", |id| state.table.row(id).full_name());
+    // What is read of a request is arguments, though all of it lies together.
+    let (read, args) = client.progress.read_bytes();
+    let input = client.pending.len() + client.held.len();
+    let waiting = counted(client.waiting_bytes());
+    // The buffers in which it waits.
+    let buffers = match waiting {
+        0 => 0,
+        _ => usize::from(!client.output.is_empty()) + usize::from(client.sending_bytes > 0),
+    };
     let mut line = String::with_capacity(400);
-    writeln!(
+    write!(
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
-         qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll=0 omem={} tot-mem={} events={} cmd={command} \
+         qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={buffers} omem={} tot-mem={} events={} cmd={command} \
          user=default redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.addr,
@@ -77,14 +116,15 @@ pub fn line(client: &Client, state: &State) -> String {
         subscriptions(Kind::Channel),
         subscriptions(Kind::Pattern),
         subscriptions(Kind::Shard),
-        client.pending.len(),
-        client.pending.capacity() - client.pending.len(),
-        transaction.map_or(0, |transaction| transaction.queue_memory()),
+        input.saturating_sub(read) + call.request,
+        client.pending.capacity() + client.held.capacity() - input,
+        args + call.args,
+        transaction.map_or(0, |transaction| transaction.memory()),
         client.output.capacity(),
         client.output.len(),
-        client.waiting_bytes() - counted(client.waiting_bytes()),
-        counted(client.waiting_bytes()),
-        client.memory() + state.blocking.memory_of(client.key),
+        client.waiting_bytes() - waiting,
+        waiting,
+        state.memory_of(client) + call.args,
         if client.has(ClientFlags::SENDING) { "rw" } else { "r" },
         redirect(client.tracking.as_deref()),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },

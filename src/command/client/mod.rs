@@ -13,7 +13,8 @@ use crate::session::{Client, ClientFlags, ReplyMode};
 use list::ClientType;
 
 mod kill;
-pub(super) mod list;
+pub mod list;
+mod memory;
 mod tracking;
 
 /// The rows of this group.
@@ -300,7 +301,7 @@ fn client_setinfo(ctx: &mut Ctx) -> Outcome {
 /// CLIENT INFO
 fn client_info(ctx: &mut Ctx) -> Outcome {
     let client = ctx.state.clients.get(ctx.id).expect("the client in execution is in the table");
-    let line = list::line(client, ctx.state);
+    let line = list::line_during(ctx, client);
     ctx.reply.verbatim("txt", line.as_bytes());
     Ok(())
 }
@@ -309,11 +310,11 @@ fn client_info(ctx: &mut Ctx) -> Outcome {
 fn client_list(ctx: &mut Ctx) -> Outcome {
     let text = if ctx.args.len() == 4 && ctx.args.is(2, "type") {
         let kind = ClientType::parse(ctx.arg(3))?;
-        list::lines(ctx.state, |client| ClientType::of(client) == kind)
+        list::lines(ctx, |client| ClientType::of(client) == kind)
     } else if ctx.args.len() > 3 && ctx.args.is(2, "id") {
         list_by_id(ctx)?
     } else if ctx.args.len() == 2 {
-        list::lines(ctx.state, |_| true)
+        list::lines(ctx, |_| true)
     } else {
         return Err(errors::SYNTAX.into());
     };
@@ -326,7 +327,7 @@ fn list_by_id(ctx: &Ctx) -> Result<String, Reject> {
     let mut text = String::new();
     for at in 3..ctx.args.len() {
         let id = ctx.args.int_or(at, errors::CLIENT_ID_INVALID)?;
-        text += &list::lines(ctx.state, |client| i64::try_from(client.id) == Ok(id));
+        text += &list::lines(ctx, |client| i64::try_from(client.id) == Ok(id));
     }
     Ok(text)
 }

@@ -184,7 +184,7 @@ fn start(ctx: &mut Ctx, mode: Mode, options: &Options<'_>) {
     // All keys begin with the empty prefix.
     let everything = (mode == Mode::Broadcast && options.prefixes.is_empty()).then_some(&b""[..]);
     for prefix in options.prefixes.iter().copied().chain(everything) {
-        tracking.prefixes.insert(prefix.into());
+        tracking.add_prefix(prefix);
         ctx.state.tracking.follow(id, prefix);
     }
     ctx.client().tracking = Some(tracking);

@@ -7,7 +7,6 @@ use super::text::{Text, ratio};
 use crate::base::{alloc, sys};
 use crate::command::limit::MemoryLimit;
 use crate::command::state::State;
-use crate::session::Client;
 
 /// The figures that several lines are derived from, bytes.
 struct Account {
@@ -25,7 +24,7 @@ impl Account {
         let used = alloc::used();
         state.stats.peak_memory = state.stats.peak_memory.max(used);
         let keyspace = state.keyspace.memory();
-        let clients: usize = state.clients.iter().map(Client::memory).sum();
+        let clients = state.memory_of_clients();
         let startup = state.facts.startup_memory;
         let overhead = startup + clients + keyspace.tables + keyspace.timers;
         Account {

@@ -187,7 +187,7 @@ fn keys(text: &mut Text, state: &State) {
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
         ("evicted_keys", 0),
-        ("evicted_clients", 0),
+        ("evicted_clients", state.stats.evicted_clients),
         ("total_eviction_exceeded_time", 0),
         ("current_eviction_exceeded_time", 0),
         ("keyspace_hits", counters.hits),
