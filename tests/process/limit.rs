@@ -39,6 +39,20 @@ fn a_share_follows_the_group_s_limit_while_the_server_sleeps() {
     });
 }
 
+/// Without events the limit is looked at while requests keep the server awake.
+#[test]
+fn where_nobody_tells_of_a_change_a_busy_server_finds_it() {
+    for backend in backends().into_iter().filter(|backend| *backend != Backend::Unset) {
+        let group = ControlGroup::create().and_then(ControlGroup::without_inotify);
+        let Some(group) = group else { return };
+        group.set_limit(128 * MIB);
+        let server = Server::start_in(&group, backend, &["--maxmemory", "50%"]);
+        assert_eq!(number(&server, "maxmemory"), 64 * MIB);
+        group.set_limit(256 * MIB);
+        server.wait_until("the new limit", |server| number(server, "maxmemory") == 128 * MIB);
+    }
+}
+
 #[test]
 fn the_smallest_limit_among_the_ancestors_counts() {
     each_group(512 * MIB, |backend, outer| {

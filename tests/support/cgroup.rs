@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -19,7 +20,13 @@ pub struct ControlGroup {
     version: u8,
     folder: PathBuf,
     limit_file: &'static str,
+    /// What processes are started by.
+    launcher: &'static str,
 }
+
+/// Starts a program in a user namespace that may not use inotify.
+const WITHOUT_INOTIFY: &str = "unshare --user --map-root-user sh -c \
+     'echo 0 >/proc/sys/user/max_inotify_instances && exec \"$0\" \"$@\"'";
 
 impl ControlGroup {
     /// Makes a group; without the right to, says so on the terminal and returns none.
@@ -30,11 +37,21 @@ impl ControlGroup {
             ControlGroup::make(version, Path::new(root).join(&name), limit_file)
         });
         if made.is_none() {
-            // Not by a macro: what a test that passes prints that way is not shown.
-            let text = b"\nSKIPPED: no memory control group can be made here (needs root)\n";
-            let _ = std::io::stderr().write_all(text);
+            skipped("no memory control group can be made here (needs root)");
         }
         made
+    }
+
+    /// Denies inotify to those who are started in it from now on; none where that cannot be.
+    pub fn without_inotify(mut self) -> Option<ControlGroup> {
+        let test = format!("{WITHOUT_INOTIFY} true");
+        let can = Command::new("sh").args(["-c", &test]).output().is_ok_and(|o| o.status.success());
+        if !can {
+            skipped("no user namespace can be made here");
+            return None;
+        }
+        self.launcher = WITHOUT_INOTIFY;
+        Some(self)
     }
 
     /// A group below this one.
@@ -49,7 +66,7 @@ impl ControlGroup {
 
     fn make(version: u8, folder: PathBuf, limit_file: &'static str) -> Option<ControlGroup> {
         fs::create_dir(&folder).ok()?;
-        let group = ControlGroup { version, folder, limit_file };
+        let group = ControlGroup { version, folder, limit_file, launcher: "" };
         // A folder that limits no memory is no use, and is taken away again.
         fs::exists(group.folder.join(limit_file)).ok()?.then_some(group)
     }
@@ -67,8 +84,9 @@ impl ControlGroup {
     pub fn runner(&self, binary: &Path) -> PathBuf {
         let script = self.script();
         let text = format!(
-            "#!/bin/sh\necho $$ >{}/cgroup.procs && exec {} \"$@\"\n",
+            "#!/bin/sh\necho $$ >{}/cgroup.procs && exec {} {} \"$@\"\n",
             self.folder.display(),
+            self.launcher,
             binary.display()
         );
         fs::write(&script, text).expect("a scratch file");
@@ -81,6 +99,11 @@ impl ControlGroup {
         let name = self.folder.to_str().expect("a plain name").replace('/', "-");
         std::env::temp_dir().join(format!("run-in{name}"))
     }
+}
+
+fn skipped(reason: &str) {
+    // Not by a macro: what a test that passes prints that way is not shown.
+    let _ = std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n").as_bytes());
 }
 
 impl Drop for ControlGroup {
