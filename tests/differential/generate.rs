@@ -535,6 +535,10 @@ fn tame(command: &mut Command, rng: &mut Rng) {
         // Redis 7.0 takes the smallest number for a rank.
         command.words.iter_mut().skip(3).for_each(|word| clamp(word, i64::MAX));
     }
+    if command.is("lset") {
+        // Redis 7.2 looks at the lower half of an index.
+        command.words.iter_mut().skip(2).take(1).for_each(|word| clamp(word, i32::MAX.into()));
+    }
     for (name, at) in BY_NAME {
         let by_name = name.contains("lex") || has_option(command, &["BYLEX"]);
         if command.is(name) && by_name && at < command.words.len() {
