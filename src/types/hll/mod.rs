@@ -122,16 +122,20 @@ impl<'a> View<'a> {
         Ok(union.registers.to_vec())
     }
 
-    /// The opcodes of the sparse form in Redis's notation.
+    /// The opcodes of the sparse form in Redis's notation, whether they make sense or not. Redis
+    /// reads the NUL behind its strings where the last opcode lacks its second byte.
     pub fn decode(self) -> Result<String, Corrupted> {
+        self.check_length()?;
+        let (bytes, mut at) = ([self.bytes, b"\0"].concat(), HEADER_BYTES);
         let mut words = Vec::new();
-        for op in self.opcodes()? {
-            let Op { value, run, size } = op?;
+        while at < self.bytes.len() {
+            let Op { value, run, size } = Op::at(&bytes, at).ok_or(Corrupted)??;
             words.push(match (value, size) {
                 (0, 1) => format!("z:{run}"),
                 (0, _) => format!("Z:{run}"),
                 _ => format!("v:{value},{run}"),
             });
+            at += size;
         }
         Ok(words.join(" "))
     }
@@ -155,10 +159,12 @@ impl<'a> View<'a> {
         if left == 0 { Ok(()) } else { Err(Corrupted) }
     }
 
+    fn check_length(self) -> Result<(), Corrupted> {
+        if self.bytes.len() > SPARSE_BYTES_MAX { Err(Corrupted) } else { Ok(()) }
+    }
+
     fn opcodes(self) -> Result<impl Iterator<Item = Result<Op, Corrupted>> + use<'a>, Corrupted> {
-        if self.bytes.len() > SPARSE_BYTES_MAX {
-            return Err(Corrupted);
-        }
+        self.check_length()?;
         let (bytes, mut at) = (self.bytes, HEADER_BYTES);
         Ok(std::iter::from_fn(move || {
             let op = Op::at(bytes, at)?;
@@ -247,9 +253,7 @@ impl Sketch {
 
     /// A copy of `hll`, unless no HyperLogLog is that long.
     pub fn copy(hll: View<'_>, sparse_bytes_max: usize) -> Result<Sketch, Corrupted> {
-        if hll.bytes.len() > SPARSE_BYTES_MAX {
-            return Err(Corrupted);
-        }
+        hll.check_length()?;
         Ok(Sketch { bytes: hll.bytes.to_vec(), sparse_bytes_max })
     }
 
@@ -495,6 +499,14 @@ mod tests {
         let hll = View::new(&long).expect("a header");
         assert_eq!(hll.decode(), Err(Corrupted));
         assert!(Sketch::copy(hll, MAX).is_err());
+    }
+
+    #[test]
+    fn damaged_opcodes_are_shown_as_they_are() {
+        for (opcodes, shown) in [(&b"\x7f"[..], "Z:16129"), (b"\x00\x40", "z:1 Z:1"), (b"", "")] {
+            let bytes = [&EMPTY[..16], opcodes].concat();
+            assert_eq!(View::new(&bytes).expect("a header").decode().as_deref(), Ok(shown));
+        }
     }
 
     #[test]
