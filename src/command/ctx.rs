@@ -2,7 +2,7 @@
 
 pub use super::notify::EventClass;
 use super::state::State;
-use crate::keyspace::Db;
+use crate::keyspace::{Db, WrongType};
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Args, Reply};
 use crate::session::{Client, ClientId, ReplyMode};
@@ -57,6 +57,12 @@ impl<'a> Ctx<'a> {
     /// The string at `key` for a write, not counted.
     pub fn write_string(&mut self, key: &[u8]) -> Result<Option<StringRef<'_>>, Reject> {
         string(self.db().write_lookup(key))
+    }
+}
+
+impl From<WrongType> for Reject {
+    fn from(_: WrongType) -> Reject {
+        errors::WRONG_TYPE.into()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::keyspace::journal::Happening;
 use crate::keyspace::shared::{Shared, bump};
 use crate::keyspace::store::{Content, Parcel, Store};
 use crate::keyspace::watch::Watched;
-use crate::types::{Encoding, Value, ValueRef, ValueType, integer};
+use crate::types::{Collection, Encoding, Value, ValueRef, ValueType, integer};
 
 /// The hash of a key, to be looked up soon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,6 +61,10 @@ pub enum After {
     /// It was not there and still is not.
     Absent,
 }
+
+/// The key holds a value of another type than the one that was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongType;
 
 /// One database.
 pub struct Db {
@@ -180,33 +184,64 @@ impl Db {
         self.put(key, content, expiry);
     }
 
-    /// Runs `change` on the collection at `key`, which has that type, or on an empty one when the key
-    /// is missing; the caller checked the type. Afterwards a collection without elements is no key.
-    /// Its deadline stays. Watchers are not told.
-    pub fn change<T>(
+    /// Runs `change` on the collection at `key`, or on an empty one when the key is missing.
+    /// Afterwards a collection without elements is no key. Its deadline stays. Watchers are not
+    /// told.
+    ///
+    /// # Errors
+    /// Another type is there; nothing was changed then.
+    #[inline]
+    pub fn change<C: Collection, T>(
         &mut self,
         key: &[u8],
-        value_type: ValueType,
-        change: impl FnOnce(&mut Value) -> T,
-    ) -> (T, After) {
-        let Some(Found { hash, at }) = self.locate(key) else {
-            let mut value = Value::empty(value_type);
-            let result = change(&mut value);
-            if value.is_empty_collection() {
-                return (result, After::Absent);
-            }
-            self.put_value(key, value, Expiry::Clear);
-            return (result, After::Created);
-        };
-        self.touch_clock(at);
-        self.expire_fields_first(hash, at);
-        match self.store.change(hash, key, at, change) {
-            (result, true) => (result, After::Kept),
-            (result, false) => {
-                self.discard(hash, at);
-                (result, After::Removed)
-            }
+        change: impl FnOnce(&mut C) -> T,
+    ) -> Result<(T, After), WrongType> {
+        if let Some(found) = self.locate(key) {
+            return self.change_found(found, key, change);
         }
+        let mut collection = C::default();
+        let result = change(&mut collection);
+        let value = collection.into();
+        if value.is_empty_collection() {
+            return Ok((result, After::Absent));
+        }
+        self.put_value(key, value, Expiry::Clear);
+        Ok((result, After::Created))
+    }
+
+    /// As [`Db::change`] where the key is there, else nothing.
+    ///
+    /// # Errors
+    /// As [`Db::change`].
+    #[inline]
+    pub fn change_old<C: Collection, T>(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut C) -> T,
+    ) -> Result<Option<(T, After)>, WrongType> {
+        let Some(found) = self.locate(key) else { return Ok(None) };
+        self.change_found(found, key, change).map(Some)
+    }
+
+    #[inline]
+    fn change_found<C: Collection, T>(
+        &mut self,
+        Found { hash, at }: Found,
+        key: &[u8],
+        change: impl FnOnce(&mut C) -> T,
+    ) -> Result<(T, After), WrongType> {
+        self.touch_clock(at);
+        if self.store.entry(at).value_type() != C::TYPE {
+            return Err(WrongType);
+        }
+        self.expire_fields_first(hash, at);
+        let change = |value: &mut Value| change(C::of(value).expect("an entry knows its type"));
+        let (result, remains) = self.store.change(hash, key, at, change);
+        if !remains {
+            self.discard(hash, at);
+            return Ok((result, After::Removed));
+        }
+        Ok((result, After::Kept))
     }
 
     /// Puts `value` under `key` in the place of what is there.

@@ -164,8 +164,8 @@ mod tests {
     use super::*;
     use crate::base::rng::{Rng, os_seed};
     use crate::keyspace::{Expiry, Interest, Keyspace};
+    use crate::types::ValueRef;
     use crate::types::hash::{Limits, Ttl};
-    use crate::types::{ValueRef, ValueType};
     use std::collections::BTreeMap;
 
     const START: i64 = 1_700_000_000_000;
@@ -184,8 +184,7 @@ mod tests {
     }
 
     fn change<T>(db: &mut Db, key: &[u8], act: impl FnOnce(&mut Hash) -> T) -> T {
-        let act = |value: &mut Value| act(as_hash(value).expect("a hash"));
-        db.change(key, ValueType::Hash, act).0
+        db.change(key, act).expect("a hash").0
     }
 
     fn set(db: &mut Db, key: &[u8], field: &[u8], ttl: Ttl, now: i64) {

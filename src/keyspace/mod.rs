@@ -24,7 +24,7 @@ mod tests;
 
 use std::rc::Rc;
 
-pub use self::db::{After, Db, Expiry, KeyHash, KeyInfo};
+pub use self::db::{After, Db, Expiry, KeyHash, KeyInfo, WrongType};
 pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;

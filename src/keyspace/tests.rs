@@ -634,11 +634,12 @@ fn long_keys_and_prefetches_work() {
 
 /// Appends to the list at `key`; how many elements it has then.
 fn push(db: &mut Db, key: &[u8], element: &[u8]) -> (usize, After) {
-    db.change(key, ValueType::List, |value| {
-        let Value::List(List::Packed(pack)) = value else { panic!("no small list") };
+    let push = |list: &mut List| {
+        let List::Packed(pack) = list else { panic!("no small list") };
         pack.push_back(element);
         pack.view().len()
-    })
+    };
+    db.change(key, push).expect("a list or nothing")
 }
 
 #[test]
@@ -653,10 +654,9 @@ fn a_collection_grows_out_of_its_entry_and_goes_with_its_last_element() {
         assert_eq!(db.info(key).map(|info| info.encoding), Some(Encoding::Listpack));
         let Some(ValueRef::List(ListRef::Packed(pack))) = db.peek(key) else { panic!("no list") };
         assert_eq!((pack.len(), pack.iter().next()), (40, Some(Item::Text(b"first"))));
-        let ((), after) = db.change(key, ValueType::List, |value| {
-            *value = Value::empty(ValueType::List);
-        });
-        assert_eq!((after, db.len(), db.expires()), (After::Removed, 0, 0));
+        let emptied = db.change_old(key, |list: &mut List| *list = List::new());
+        assert_eq!(emptied, Ok(Some(((), After::Removed))));
+        assert_eq!((db.len(), db.expires()), (0, 0));
     }
 }
 
@@ -664,8 +664,21 @@ fn a_collection_grows_out_of_its_entry_and_goes_with_its_last_element() {
 fn a_change_that_leaves_nothing_creates_no_key() {
     let mut keyspace = keyspace(1);
     let db = keyspace.db(0);
-    assert_eq!(db.change(b"k", ValueType::Hash, |_| ()), ((), After::Absent));
+    assert_eq!(db.change(b"k", |_: &mut Hash| ()), Ok(((), After::Absent)));
+    assert_eq!(db.change_old(b"k", |_: &mut Hash| panic!("there is none")), Ok(None));
     assert!(db.is_empty());
+}
+
+#[test]
+fn a_change_of_another_type_is_refused_before_it_begins() {
+    let mut keyspace = keyspace(1);
+    let db = keyspace.db(0);
+    push(db, b"list", b"element");
+    db.set(b"string", b"text", Expiry::Clear);
+    for key in [&b"list"[..], b"string"] {
+        assert_eq!(db.change(key, |_: &mut Hash| panic!("no hash")), Err(WrongType));
+        assert_eq!(db.change_old(key, |_: &mut Hash| panic!("no hash")), Err(WrongType));
+    }
 }
 
 #[test]

@@ -79,22 +79,43 @@ pub enum Value {
     Hash(Hash),
 }
 
-impl Value {
-    /// A collection without elements, in its smallest encoding, or an empty string.
-    ///
-    /// # Panics
-    /// For streams, which do not exist yet.
-    pub fn empty(value_type: ValueType) -> Value {
-        match value_type {
-            ValueType::String => Value::Bytes(Vec::new()),
-            ValueType::List => Value::List(List::new()),
-            ValueType::Set => Value::Set(Set::new()),
-            ValueType::Zset => Value::Zset(Zset::new()),
-            ValueType::Hash => Value::Hash(Hash::new()),
-            ValueType::Stream => unreachable!("no stream is ever stored"),
-        }
-    }
+/// A type of collection that a key can hold.
+pub trait Collection: Default + Into<Value> {
+    /// The type of every value that is one.
+    const TYPE: ValueType;
 
+    /// The collection that `value` is, if it is of this type.
+    fn of(value: &mut Value) -> Option<&mut Self>;
+}
+
+macro_rules! collection {
+    ($name:ident) => {
+        impl From<$name> for Value {
+            fn from(value: $name) -> Value {
+                Value::$name(value)
+            }
+        }
+
+        impl Collection for $name {
+            const TYPE: ValueType = ValueType::$name;
+
+            #[inline]
+            fn of(value: &mut Value) -> Option<&mut $name> {
+                match value {
+                    Value::$name(value) => Some(value),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+collection!(List);
+collection!(Set);
+collection!(Zset);
+collection!(Hash);
+
+impl Value {
     /// The value that an entry held as `bytes`; not for numbers.
     pub fn from_packed(value_type: ValueType, encoding: Encoding, bytes: Vec<u8>) -> Value {
         match value_type {

@@ -4,7 +4,7 @@
 
 use super::options::{Caller, Condition, Expiry, Options, fields_at};
 use super::{
-    FIELD, FIELDS, INSERT_ONE, READ_AND_UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, change,
+    FIELD, FIELDS, INSERT_ONE, READ_AND_UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST,
     get::reply_fields, hash, limits, notify_removed, reply_value,
 };
 use crate::command::ctx::{Ctx, EventClass};
@@ -139,13 +139,14 @@ fn reply_and_change(
         fields.for_each(|_| reply.null());
         return Ok((0, After::Absent));
     }
-    Ok(change(db, key, |hash| {
+    let changed = db.change(key, |hash: &mut Hash| {
         let changed = fields.filter(|field| {
             reply_value(reply, hash.as_ref().get(field, now));
             change_field(hash, field, now)
         });
         changed.count()
-    }))
+    })?;
+    Ok(changed)
 }
 
 /// HGETDEL key FIELDS numfields field [field ...]
@@ -168,17 +169,17 @@ fn hsetex(ctx: &mut Ctx) -> Outcome {
     match options.expiry {
         Expiry::At(at) if at <= now => {
             // Set and gone at once: nothing of it is left, nor of what was there.
-            let (removed, after) = change(ctx.db(), key, |hash| {
+            let (removed, after) = ctx.db().change(key, |hash: &mut Hash| {
                 args.from(options.first).step_by(2).filter(|field| hash.remove(field, now)).count()
-            });
+            })?;
             notify_removed(ctx, key, removed, after);
         }
         Expiry::At(at) => {
-            set_fields(ctx, options.first, Ttl::At(at));
+            set_fields(ctx, options.first, Ttl::At(at))?;
             ctx.notify(key, EventClass::Hash, "hexpire");
         }
-        Expiry::Keep => set_fields(ctx, options.first, Ttl::Keep),
-        Expiry::Unsaid | Expiry::Persist => set_fields(ctx, options.first, Ttl::Clear),
+        Expiry::Keep => set_fields(ctx, options.first, Ttl::Keep)?,
+        Expiry::Unsaid | Expiry::Persist => set_fields(ctx, options.first, Ttl::Clear)?,
     }
     ctx.reply.integer(1);
     Ok(())
@@ -205,14 +206,15 @@ fn holds<'a>(
 }
 
 /// Sets the fields from argument `first` on, each with its value behind it.
-fn set_fields(ctx: &mut Ctx, first: usize, ttl: Ttl) {
+fn set_fields(ctx: &mut Ctx, first: usize, ttl: Ttl) -> Outcome {
     let (key, args) = (ctx.arg(1), ctx.args);
     let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
-    change(ctx.db(), key, |hash| {
+    ctx.db().change(key, |hash: &mut Hash| {
         hash.make_room(args.from(first), limits);
         for at in (first..args.len()).step_by(2) {
             hash.set(args.at(at), args.at(at + 1), ttl, now, limits);
         }
-    });
+    })?;
     ctx.modified(key, EventClass::Hash, "hset");
+    Ok(())
 }

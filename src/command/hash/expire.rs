@@ -4,8 +4,7 @@
 
 use super::options::{Unit, fields_at};
 use super::{
-    FIELDS, READ_FAST, READ_ONE, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, change, hash,
-    notify_removed,
+    FIELDS, READ_FAST, READ_ONE, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, hash, notify_removed,
 };
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group, Handler};
@@ -146,14 +145,14 @@ fn set_deadlines(ctx: &mut Ctx, unit: Unit, command: &str) -> Outcome {
         return Ok(());
     }
     let (mut set, mut removed) = (0, 0);
-    let ((), after) = change(db, key, |hash| {
+    let ((), after) = db.change(key, |hash: &mut Hash| {
         for field in fields {
             let code = set_deadline(hash, field, deadline, condition, now);
             set += usize::from(code == DONE);
             removed += usize::from(code == REMOVED);
             reply.integer(code);
         }
-    });
+    })?;
     if set > 0 {
         ctx.modified(key, EventClass::Hash, "hexpire");
     }
@@ -235,7 +234,7 @@ fn hpersist(ctx: &mut Ctx) -> Outcome {
         return Ok(());
     }
     let mut changed = false;
-    change(db, key, |hash| {
+    db.change(key, |hash: &mut Hash| {
         for field in fields {
             reply.integer(match hash.as_ref().deadline(field, now) {
                 None => NO_FIELD,
@@ -247,7 +246,7 @@ fn hpersist(ctx: &mut Ctx) -> Outcome {
                 }
             });
         }
-    });
+    })?;
     if changed {
         ctx.modified(key, EventClass::Hash, "hpersist");
     }

@@ -17,11 +17,11 @@ use super::ctx::{Ctx, EventClass};
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::config::Config;
 use crate::ds::listpack::Item;
-use crate::keyspace::{After, Db};
+use crate::keyspace::After;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
-use crate::types::hash::{Hash, HashRef, Limits};
-use crate::types::{Value, ValueRef, ValueType};
+use crate::types::ValueRef;
+use crate::types::hash::{HashRef, Limits};
 
 const WRITE_GROWING_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
@@ -53,14 +53,6 @@ fn limits(config: &Config) -> Limits {
         fields_max: config.hash_max_listpack_entries,
         bytes_max: config.hash_max_listpack_value,
     }
-}
-
-/// Runs `change` on the hash at `key`, or on a new one; the caller checked the type.
-fn change<T>(db: &mut Db, key: &[u8], change: impl FnOnce(&mut Hash) -> T) -> (T, After) {
-    db.change(key, ValueType::Hash, |value| match value {
-        Value::Hash(hash) => change(hash),
-        _ => unreachable!("the caller checked the type"),
-    })
 }
 
 /// Tells of fields that a command removed, and of the key if those were the last ones.

@@ -2,13 +2,13 @@
 //!
 //! Invariant: a field that is no number stays what it is.
 
-use super::{FIELD, READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, change, hash, limits};
+use super::{FIELD, READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, limits};
 use crate::base::num::{self, LongDoubleError};
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group};
 use crate::ds::listpack::Item;
-use crate::resp::errors::{self, Outcome};
-use crate::types::hash::Ttl;
+use crate::resp::errors::{self, Outcome, Reject};
+use crate::types::hash::{Hash, Ttl};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -44,14 +44,19 @@ pub const COMMANDS: &[Command] = &[
 fn hincrby(ctx: &mut Ctx) -> Outcome {
     let (key, field) = (ctx.arg(1), ctx.arg(2));
     let increment = ctx.args.int(3)?;
-    let now = ctx.state.keyspace.now();
-    let old = hash(ctx.db().write_lookup(key))?.and_then(|hash| hash.get(field, now));
-    let old = match old.unwrap_or(Item::Int(0)) {
-        Item::Int(number) => number,
-        Item::Text(text) => num::parse_i64(text).ok_or(errors::HASH_NOT_AN_INTEGER)?,
+    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let add = |hash: &mut Hash| -> Result<i64, Reject> {
+        let old = match hash.as_ref().get(field, now).unwrap_or(Item::Int(0)) {
+            Item::Int(number) => number,
+            Item::Text(text) => num::parse_i64(text).ok_or(errors::HASH_NOT_AN_INTEGER)?,
+        };
+        let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
+        let mut buffer = itoa::Buffer::new();
+        hash.set(field, buffer.format(new).as_bytes(), Ttl::Keep, now, limits);
+        Ok(new)
     };
-    let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
-    set_number(ctx, itoa::Buffer::new().format(new), "hincrby");
+    let new = ctx.db().change(key, add)?.0?;
+    ctx.modified(key, EventClass::Hash, "hincrby");
     ctx.reply.integer(new);
     Ok(())
 }
@@ -63,23 +68,19 @@ fn hincrbyfloat(ctx: &mut Ctx) -> Outcome {
         LongDoubleError::NotANumber => errors::NOT_A_FLOAT,
         LongDoubleError::NotFinite => errors::HASH_NAN_OR_INFINITY,
     })?;
-    let now = ctx.state.keyspace.now();
-    let old = hash(ctx.db().write_lookup(key))?.and_then(|hash| hash.get(field, now));
-    let mut buffer = itoa::Buffer::new();
-    let old = old.unwrap_or(Item::Int(0)).text(&mut buffer);
-    let new = num::long_double_add(old, increment).map_err(|error| match error {
-        LongDoubleError::NotANumber => errors::HASH_NOT_A_FLOAT,
-        LongDoubleError::NotFinite => errors::NAN_OR_INFINITY,
-    })?;
-    set_number(ctx, &new, "hincrbyfloat");
+    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let add = |hash: &mut Hash| -> Result<_, Reject> {
+        let mut buffer = itoa::Buffer::new();
+        let old = hash.as_ref().get(field, now).unwrap_or(Item::Int(0)).text(&mut buffer);
+        let new = num::long_double_add(old, increment).map_err(|error| match error {
+            LongDoubleError::NotANumber => errors::HASH_NOT_A_FLOAT,
+            LongDoubleError::NotFinite => errors::NAN_OR_INFINITY,
+        })?;
+        hash.set(field, new.as_bytes(), Ttl::Keep, now, limits);
+        Ok(new)
+    };
+    let new = ctx.db().change(key, add)?.0?;
+    ctx.modified(key, EventClass::Hash, "hincrbyfloat");
     ctx.reply.bulk(new.as_bytes());
     Ok(())
-}
-
-/// Sets the field of a call to a number; its deadline stays.
-fn set_number(ctx: &mut Ctx, number: &str, event: &str) {
-    let (key, field) = (ctx.arg(1), ctx.arg(2));
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
-    change(ctx.db(), key, |hash| hash.set(field, number.as_bytes(), Ttl::Keep, now, limits));
-    ctx.modified(key, EventClass::Hash, event);
 }

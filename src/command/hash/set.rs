@@ -3,13 +3,14 @@
 //! Invariant: all conditions are checked before the first field is written.
 
 use super::{
-    DELETE_ONE, FIELD, INSERT_ONE, PAIRS, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, change, hash,
-    limits, notify_removed,
+    DELETE_ONE, FIELD, INSERT_ONE, PAIRS, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, limits,
+    notify_removed,
 };
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group};
+use crate::keyspace::After;
 use crate::resp::errors::{self, Outcome, Reject};
-use crate::types::hash::Ttl;
+use crate::types::hash::{Hash, Ttl};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -84,14 +85,13 @@ fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
         return Err(errors::wrong_arity(command));
     }
     let (key, args) = (ctx.arg(1), ctx.args);
-    hash(ctx.db().write_lookup(key))?;
     let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
-    let (created, _) = change(ctx.db(), key, |hash| {
+    let (created, _) = ctx.db().change(key, |hash: &mut Hash| {
         hash.make_room(args.from(2), limits);
         let pairs = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1)));
         let is_new = |(field, value)| hash.set(field, value, Ttl::Clear, now, limits);
         pairs.map(is_new).map(i64::from).sum()
-    });
+    })?;
     ctx.modified(key, EventClass::Hash, "hset");
     Ok(created)
 }
@@ -100,17 +100,18 @@ fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
 fn hsetnx(ctx: &mut Ctx) -> Outcome {
     let (key, field, value) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
     let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
-    let old = hash(ctx.db().write_lookup(key))?;
-    if old.is_some_and(|hash| hash.get(field, now).is_some()) {
-        ctx.reply.integer(0);
-        return Ok(());
+    let (created, _) = ctx.db().change(key, |hash: &mut Hash| {
+        let is_new = hash.as_ref().get(field, now).is_none();
+        if is_new {
+            hash.make_room([field, value].into_iter(), limits);
+            hash.set(field, value, Ttl::Clear, now, limits);
+        }
+        is_new
+    })?;
+    ctx.reply.integer(i64::from(created));
+    if created {
+        ctx.modified(key, EventClass::Hash, "hset");
     }
-    change(ctx.db(), key, |hash| {
-        hash.make_room([field, value].into_iter(), limits);
-        hash.set(field, value, Ttl::Clear, now, limits)
-    });
-    ctx.reply.integer(1);
-    ctx.modified(key, EventClass::Hash, "hset");
     Ok(())
 }
 
@@ -118,12 +119,8 @@ fn hsetnx(ctx: &mut Ctx) -> Outcome {
 fn hdel(ctx: &mut Ctx) -> Outcome {
     let (key, fields) = (ctx.arg(1), ctx.args.from(2));
     let now = ctx.state.keyspace.now();
-    if hash(ctx.db().write_lookup(key))?.is_none() {
-        ctx.reply.integer(0);
-        return Ok(());
-    }
-    let (removed, after) =
-        change(ctx.db(), key, |hash| fields.filter(|field| hash.remove(field, now)).count());
+    let remove = |hash: &mut Hash| fields.filter(|field| hash.remove(field, now)).count();
+    let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
     ctx.reply.integer(i64::try_from(removed).unwrap_or(i64::MAX));
     notify_removed(ctx, key, removed, after);
     Ok(())

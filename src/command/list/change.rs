@@ -3,13 +3,12 @@
 //! Invariant: a list takes its form for an element before it is known whether that finds its place,
 //! as in Redis; its elements change only when it does.
 
-use super::{
-    DELETE_ONE, INSERT_ONE, WRITE_GROWING, change, limit, list, reply_count, span, tell_if_gone,
-};
+use super::{DELETE_ONE, INSERT_ONE, WRITE_GROWING, limit, list, reply_count, span, tell_if_gone};
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
+use crate::keyspace::After;
 use crate::resp::errors::{self, Outcome};
-use crate::types::list::End;
+use crate::types::list::{End, List};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -77,14 +76,14 @@ fn lset(ctx: &mut Ctx) -> Outcome {
     let (key, element, limit) = (ctx.arg(1), ctx.arg(3), limit(ctx));
     list(ctx.db().write_lookup(key))?.ok_or(errors::NO_SUCH_KEY)?;
     let index = ctx.args.int(2)?;
-    let (found, _) = change(ctx.db(), key, |list| {
+    let (found, _) = ctx.db().change(key, |list: &mut List| {
         list.grow(element.len(), 1, limit);
         let found = list.set(index, element);
         if found {
             list.shrink(limit);
         }
         found
-    });
+    })?;
     if !found {
         return Err(errors::INDEX_OUT_OF_RANGE.into());
     }
@@ -104,20 +103,17 @@ fn linsert(ctx: &mut Ctx) -> Outcome {
         return Err(errors::SYNTAX.into());
     };
     let (db, reply) = ctx.db_and_reply();
-    if list(db.write_lookup(key))?.is_none() {
-        reply.integer(0);
-        return Ok(());
-    }
-    let (len, _) = change(db, key, |list| {
+    let inserted = db.change_old(key, |list: &mut List| {
         list.grow(element.len(), 1, limit);
         list.insert(pivot, side, element).then(|| list.len())
-    });
-    match len {
-        Some(len) => {
+    })?;
+    match inserted {
+        None => reply.integer(0),
+        Some((None, _)) => reply.integer(-1),
+        Some((Some(len), _)) => {
             reply_count(reply, len);
             ctx.modified(key, EventClass::List, "linsert");
         }
-        None => reply.integer(-1),
     }
     Ok(())
 }
@@ -132,17 +128,14 @@ fn lrem(ctx: &mut Ctx) -> Outcome {
         Ok(max) => max,
     };
     let (db, reply) = ctx.db_and_reply();
-    if list(db.write_lookup(key))?.is_none() {
-        reply.integer(0);
-        return Ok(());
-    }
-    let (removed, after) = change(db, key, |list| {
+    let changed = db.change_old(key, |list: &mut List| {
         let removed = list.remove_all(element, max, end);
         if removed > 0 {
             list.shrink(limit);
         }
         removed
-    });
+    })?;
+    let (removed, after) = changed.unwrap_or((0, After::Absent));
     reply_count(reply, removed);
     if removed > 0 {
         ctx.modified(key, EventClass::List, "lrem");
@@ -157,15 +150,13 @@ fn ltrim(ctx: &mut Ctx) -> Outcome {
     let (start, stop) = (ctx.args.int(2)?, ctx.args.int(3)?);
     let (db, reply) = ctx.db_and_reply();
     reply.ok();
-    if list(db.write_lookup(key))?.is_none() {
-        return Ok(());
-    }
-    let ((), after) = change(db, key, |list| {
+    let changed = db.change_old(key, |list: &mut List| {
         let (first, count) = span(start, stop, list.len());
         list.remove_range(0, first);
         list.remove_range(count, usize::MAX);
         list.shrink(limit);
-    });
+    })?;
+    let Some(((), after)) = changed else { return Ok(()) };
     ctx.notify(key, EventClass::List, "ltrim");
     tell_if_gone(ctx, key, after);
     ctx.touched(key);

@@ -14,11 +14,11 @@ use super::Ctx;
 use super::ctx::EventClass;
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::ds::listpack::Item;
-use crate::keyspace::{After, Db};
+use crate::keyspace::After;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
-use crate::types::list::{End, List, ListRef, NodeLimit};
-use crate::types::{Value, ValueRef, ValueType};
+use crate::types::ValueRef;
+use crate::types::list::{End, ListRef, NodeLimit};
 
 const WRITE_GROWING_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
 const WRITE_GROWING: Flags = Flags::WRITE.or(Flags::DENYOOM);
@@ -41,14 +41,6 @@ fn list(value: Option<ValueRef<'_>>) -> Result<Option<ListRef<'_>>, Reject> {
         Some(ValueRef::List(list)) => Ok(Some(list)),
         Some(_) => Err(errors::WRONG_TYPE.into()),
     }
-}
-
-/// Changes the list at `key`, which is one or missing.
-fn change<T>(db: &mut Db, key: &[u8], change: impl FnOnce(&mut List) -> T) -> (T, After) {
-    db.change(key, ValueType::List, |value| match value {
-        Value::List(list) => change(list),
-        _ => unreachable!("the caller checked the type"),
-    })
 }
 
 /// The size at which a list changes its form.

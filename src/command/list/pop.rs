@@ -5,17 +5,17 @@
 //! that has to wait has changed nothing.
 
 use super::{
-    BLOCKING, ENDS, TAKE, TAKE_ONE, WRITE_FAST, change, end_arg, limit, list, reply_item,
-    tell_popped,
+    BLOCKING, ENDS, TAKE, TAKE_ONE, WRITE_FAST, end_arg, limit, list, reply_item, tell_popped,
 };
 use crate::command::block;
 use crate::command::ctx::Ctx;
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeySpec,
 };
+use crate::resp::Reply;
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::types::ValueType;
-use crate::types::list::End;
+use crate::types::list::{End, List};
 
 const COUNT: Arg = Arg::int("count").token("COUNT").optional();
 const KEY_AND_COUNT: &[Arg] = &[Arg::key("key", 0), Arg::int("count").optional().since("6.2.0")];
@@ -141,44 +141,52 @@ fn pop(ctx: &mut Ctx, end: End, name: &str) -> Outcome {
     let key = ctx.arg(1);
     match ctx.args.len() {
         2 => {
-            if list(ctx.db().write_lookup(key))?.is_some() {
-                take_one(ctx, key, end);
-            } else {
+            if !take_one(ctx, key, end, false)? {
                 ctx.reply.null();
             }
         }
-        3 => {
-            let count = count_arg(ctx, 2, 0, errors::NOT_POSITIVE)?;
-            match list(ctx.db().write_lookup(key))? {
-                None => ctx.reply.null_array(),
-                Some(_) if count == 0 => ctx.reply.empty_array(),
-                Some(_) => take_some(ctx, key, end, count),
+        3 => match count_arg(ctx, 2, 0, errors::NOT_POSITIVE)? {
+            0 if list(ctx.db().write_lookup(key))?.is_some() => ctx.reply.empty_array(),
+            count => {
+                if !take_some(ctx, key, end, count, false)? {
+                    ctx.reply.null_array();
+                }
             }
-        }
+        },
         _ => return Err(errors::wrong_arity(name)),
     }
     Ok(())
 }
 
-/// Replies with the element at one end of the list at `key` and removes it.
-fn take_one(ctx: &mut Ctx, key: &[u8], end: End) {
+/// Replies with the element at one end of the list at `key`, behind the key if it is to be named, and
+/// removes it; false, without a reply, when there is no list.
+fn take_one(ctx: &mut Ctx, key: &[u8], end: End, named: bool) -> Result<bool, Reject> {
     let limit = limit(ctx);
     let (db, reply) = ctx.db_and_reply();
-    let ((), after) = change(db, key, |list| {
+    let taken = db.change_old(key, |list: &mut List| {
+        name_key(reply, key, named);
         let item = list.as_ref().peek(end).expect("a list at a key has elements");
         reply_item(reply, item);
         list.pop(end);
         list.shrink(limit);
-    });
+    })?;
+    let Some(((), after)) = taken else { return Ok(false) };
     tell_popped(ctx, key, end, after);
+    Ok(true)
 }
 
-/// Replies with up to `count` elements at one end of the list at `key`, the outermost first, and
-/// removes them.
-fn take_some(ctx: &mut Ctx, key: &[u8], end: End, count: usize) {
+/// As [`take_one`], with an array of up to `count` elements, the outermost first.
+fn take_some(
+    ctx: &mut Ctx,
+    key: &[u8],
+    end: End,
+    count: usize,
+    named: bool,
+) -> Result<bool, Reject> {
     let limit = limit(ctx);
     let (db, reply) = ctx.db_and_reply();
-    let ((), after) = change(db, key, |list| {
+    let taken = db.change_old(key, |list: &mut List| {
+        name_key(reply, key, named);
         let (items, len) = (list.as_ref(), list.len());
         let count = count.min(len);
         reply.array(count);
@@ -188,8 +196,18 @@ fn take_some(ctx: &mut Ctx, key: &[u8], end: End, count: usize) {
         }
         list.remove_range(if end == End::Front { 0 } else { len - count }, count);
         list.shrink(limit);
-    });
+    })?;
+    let Some(((), after)) = taken else { return Ok(false) };
     tell_popped(ctx, key, end, after);
+    Ok(true)
+}
+
+/// Begins a reply of a key and what was taken from it.
+fn name_key(reply: &mut Reply<'_>, key: &[u8], named: bool) {
+    if named {
+        reply.array(2);
+        reply.bulk(key);
+    }
 }
 
 /// LMPOP numkeys key [key ...] LEFT|RIGHT [COUNT count]
@@ -300,16 +318,13 @@ fn take_first<'k>(
     count: Option<usize>,
 ) -> Result<bool, Reject> {
     for key in keys {
-        if list(ctx.db().write_lookup(key))?.is_none() {
-            continue;
+        let taken = match count {
+            None => take_one(ctx, key, end, true)?,
+            Some(count) => take_some(ctx, key, end, count, true)?,
+        };
+        if taken {
+            return Ok(true);
         }
-        ctx.reply.array(2);
-        ctx.reply.bulk(key);
-        match count {
-            None => take_one(ctx, key, end),
-            Some(count) => take_some(ctx, key, end, count),
-        }
-        return Ok(true);
     }
     Ok(false)
 }

@@ -3,11 +3,11 @@
 //! Invariant: the elements of one call are added together; the list takes its form for all of them
 //! before the first.
 
-use super::{INSERT_ONE, WRITE_GROWING_FAST, change, limit, list, pushed, reply_count};
+use super::{INSERT_ONE, WRITE_GROWING_FAST, limit, pushed, reply_count};
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group};
 use crate::resp::errors::Outcome;
-use crate::types::list::End;
+use crate::types::list::{End, List};
 
 const ELEMENTS: &[Arg] = &[Arg::key("key", 0), Arg::string("element").multiple()];
 const LINEAR: &str = "O(1) for each element added, so O(N) to add N elements when the command is \
@@ -91,16 +91,20 @@ fn rpushx(ctx: &mut Ctx) -> Outcome {
 fn push(ctx: &mut Ctx, end: End, missing: Missing) -> Outcome {
     let (key, elements, limit) = (ctx.arg(1), ctx.args.from(2), limit(ctx));
     let (db, reply) = ctx.db_and_reply();
-    if list(db.write_lookup(key))?.is_none() && missing == Missing::Ignore {
-        reply.integer(0);
-        return Ok(());
-    }
     let bytes = elements.clone().map(<[u8]>::len).sum();
-    let (len, _) = change(db, key, |list| {
+    let push = |list: &mut List| {
         list.grow(bytes, elements.len(), limit);
         elements.for_each(|element| list.push(end, element));
         list.len()
-    });
+    };
+    let len = match missing {
+        Missing::Create => Some(db.change(key, push)?),
+        Missing::Ignore => db.change_old(key, push)?,
+    };
+    let Some((len, _)) = len else {
+        reply.integer(0);
+        return Ok(());
+    };
     reply_count(reply, len);
     ctx.modified(key, EventClass::List, pushed(end));
     Ok(())

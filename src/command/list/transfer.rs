@@ -4,7 +4,7 @@
 //! Invariant: an element is in one of both lists at any time that others can see.
 
 use super::{
-    BLOCKING_GROWING, ENDS, TAKE, WRITE_GROWING, change, end_arg, limit, list, pushed, reply_item,
+    BLOCKING_GROWING, ENDS, TAKE, WRITE_GROWING, end_arg, limit, list, pushed, reply_item,
     tell_popped,
 };
 use crate::command::block;
@@ -128,37 +128,46 @@ fn transfer(ctx: &mut Ctx, from: End, to: End) -> Outcome {
     let moved = Moved::new(items.peek(from).expect("a list at a key has elements"));
     list(db.write_lookup(destination))?;
     if source == destination {
-        rotate(ctx, source, &moved, from, to);
+        rotate(ctx, source, &moved, from, to)
     } else {
-        hand_over(ctx, source, destination, &moved, from, to);
+        hand_over(ctx, source, destination, &moved, from, to)
     }
-    Ok(())
 }
 
 /// Moves the element from one end of a list to an end of the same list, whose key stays even when
 /// it is the only one.
-fn rotate(ctx: &mut Ctx, key: &[u8], moved: &Moved, from: End, to: End) {
+fn rotate(ctx: &mut Ctx, key: &[u8], moved: &Moved, from: End, to: End) -> Outcome {
     let limit = limit(ctx);
-    let ((), after) = change(ctx.db(), key, |list| {
+    let ((), after) = ctx.db().change(key, |list: &mut List| {
         list.pop(from);
         moved.push(list, to, limit);
         list.shrink(limit);
-    });
+    })?;
     moved.reply(ctx);
     ctx.modified(key, EventClass::List, pushed(to));
     tell_popped(ctx, key, from, after);
+    Ok(())
 }
 
-fn hand_over(ctx: &mut Ctx, source: &[u8], destination: &[u8], moved: &Moved, from: End, to: End) {
+/// Moves the element from an end of one list to an end of another.
+fn hand_over(
+    ctx: &mut Ctx,
+    source: &[u8],
+    destination: &[u8],
+    moved: &Moved,
+    from: End,
+    to: End,
+) -> Outcome {
     let limit = limit(ctx);
-    change(ctx.db(), destination, |list| moved.push(list, to, limit));
+    ctx.db().change(destination, |list: &mut List| moved.push(list, to, limit))?;
     moved.reply(ctx);
     ctx.modified(destination, EventClass::List, pushed(to));
-    let ((), after) = change(ctx.db(), source, |list| {
+    let ((), after) = ctx.db().change(source, |list: &mut List| {
         list.pop(from);
         list.shrink(limit);
-    });
+    })?;
     tell_popped(ctx, source, from, after);
+    Ok(())
 }
 
 /// An element on its way.

@@ -1,12 +1,12 @@
 //! Members by chance: shown by SRANDMEMBER, taken out by SPOP.
 
-use super::{READ_ONE, WRITE_FAST, change, reply_member, reply_set, set};
+use super::{READ_ONE, WRITE_FAST, reply_member, reply_set, set};
 use crate::command::bounded;
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::After;
 use crate::resp::errors::{self, Outcome};
-use crate::types::set::{Limits, SetRef, algebra};
+use crate::types::set::{Limits, Set, SetRef, algebra};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -56,16 +56,16 @@ fn spop(ctx: &mut Ctx) -> Outcome {
 
 fn spop_one(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
-    if set(ctx.db().write_lookup(key))?.is_none() {
-        ctx.reply.null();
-        return Ok(());
-    }
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
-    let (_, after) = change(ctx.state.keyspace.db(ctx.db), key, |set| {
+    let popped = ctx.state.keyspace.db(ctx.db).change_old(key, |set: &mut Set| {
         let place = set.as_ref().random(rng).expect("a stored set has members");
         reply_member(reply, set.as_ref().get(place));
         set.remove_at(place);
-    });
+    })?;
+    let Some(((), after)) = popped else {
+        ctx.reply.null();
+        return Ok(());
+    };
     ctx.modified(key, EventClass::Set, "spop");
     if after == After::Removed {
         ctx.notify(key, EventClass::Generic, "del");
@@ -87,9 +87,9 @@ fn spop_count(ctx: &mut Ctx) -> Outcome {
     let limits = Limits::of(&ctx.state.config);
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     reply.set(count);
-    change(ctx.state.keyspace.db(ctx.db), key, |set| {
+    ctx.state.keyspace.db(ctx.db).change(key, |set: &mut Set| {
         set.pop(count, &limits, rng, &mut |member| reply_member(reply, member));
-    });
+    })?;
     ctx.modified(key, EventClass::Set, "spop");
     Ok(())
 }

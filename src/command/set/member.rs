@@ -1,8 +1,7 @@
 //! Members by name: added, removed, moved, asked for, listed.
 
 use super::{
-    KEY_AND_MEMBER, KEY_AND_MEMBERS, READ_FAST, READ_ONE, WRITE_FAST, change, read_set, reply_set,
-    set,
+    KEY_AND_MEMBER, KEY_AND_MEMBERS, READ_FAST, READ_ONE, WRITE_FAST, read_set, reply_set, set,
 };
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::scan::{self, Extra, Options};
@@ -121,14 +120,13 @@ pub const COMMANDS: &[Command] = &[
 fn sadd(ctx: &mut Ctx) -> Outcome {
     let (key, first, members) = (ctx.arg(1), ctx.arg(2), ctx.args.from(2));
     let limits = Limits::of(&ctx.state.config);
-    set(ctx.db().write_lookup(key))?;
-    let (added, _) = change(ctx.db(), key, |set| {
+    let (added, _) = ctx.db().change(key, |set: &mut Set| {
         match set.is_empty() {
             true => *set = Set::for_members(first, members.len(), &limits),
             false => set.expect(members.len(), &limits),
         }
         members.filter(|member| set.add(Item::Text(member), &limits)).count()
-    });
+    })?;
     if added > 0 {
         ctx.modified(key, EventClass::Set, "sadd");
     }
@@ -139,12 +137,8 @@ fn sadd(ctx: &mut Ctx) -> Outcome {
 /// SREM key member [member ...]
 fn srem(ctx: &mut Ctx) -> Outcome {
     let (key, members) = (ctx.arg(1), ctx.args.from(2));
-    if set(ctx.db().write_lookup(key))?.is_none() {
-        ctx.reply.integer(0);
-        return Ok(());
-    }
-    let (removed, after) =
-        change(ctx.db(), key, |set| members.filter(|m| set.remove(Item::Text(m))).count());
+    let remove = |set: &mut Set| members.filter(|m| set.remove(Item::Text(m))).count();
+    let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
     if removed > 0 {
         ctx.modified(key, EventClass::Set, "srem");
     }
@@ -165,29 +159,30 @@ fn smove(ctx: &mut Ctx) -> Outcome {
     let moves = from.contains(member);
     set(ctx.db().write_lookup(destination))?;
     if moves && source != destination {
-        move_member(ctx, source, destination, member);
+        move_member(ctx, source, destination, member)?;
     }
     ctx.reply.integer(i64::from(moves));
     Ok(())
 }
 
 /// Moves a member that the source has.
-fn move_member(ctx: &mut Ctx, source: &[u8], destination: &[u8], member: Item<'_>) {
+fn move_member(ctx: &mut Ctx, source: &[u8], destination: &[u8], member: Item<'_>) -> Outcome {
     let limits = Limits::of(&ctx.state.config);
-    let (_, after) = change(ctx.db(), source, |set| set.remove(member));
+    let (_, after) = ctx.db().change(source, |set: &mut Set| set.remove(member))?;
     ctx.modified(source, EventClass::Set, "srem");
     if after == After::Removed {
         ctx.notify(source, EventClass::Generic, "del");
     }
-    let (added, _) = change(ctx.db(), destination, |set| {
+    let (added, _) = ctx.db().change(destination, |set: &mut Set| {
         if set.is_empty() {
             *set = Set::for_members(&member.to_vec(), 1, &limits);
         }
         set.add(member, &limits)
-    });
+    })?;
     if added {
         ctx.modified(destination, EventClass::Set, "sadd");
     }
+    Ok(())
 }
 
 /// SISMEMBER key member

@@ -12,11 +12,10 @@ use super::Ctx;
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::config::Config;
 use crate::ds::listpack::Item;
-use crate::keyspace::{After, Db};
 use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
-use crate::types::set::{Limits, Set, SetRef};
-use crate::types::{Value, ValueRef, ValueType};
+use crate::types::ValueRef;
+use crate::types::set::{Limits, SetRef};
 
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const WRITE_GROWING: Flags = Flags::WRITE.or(Flags::DENYOOM);
@@ -48,14 +47,6 @@ pub(super) fn set(value: Option<ValueRef<'_>>) -> Result<Option<SetRef<'_>>, Rej
 /// The set at `key` for reading, counted as a hit or a miss.
 fn read_set<'a>(ctx: &'a mut Ctx, key: &[u8]) -> Result<Option<SetRef<'a>>, Reject> {
     set(ctx.db().read(key))
-}
-
-/// Changes the set at `key`, which is one or missing.
-fn change<T>(db: &mut Db, key: &[u8], change: impl FnOnce(&mut Set) -> T) -> (T, After) {
-    db.change(key, ValueType::Set, |value| match value {
-        Value::Set(set) => change(set),
-        _ => unreachable!("the caller checked the type"),
-    })
 }
 
 fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {

@@ -2,13 +2,13 @@
 //!
 //! Invariant: a call whose scores are not all numbers changes nothing.
 
-use super::{WRITE_GROWING_FAST, change, zset};
+use super::WRITE_GROWING_FAST;
 use crate::base::num;
 use crate::command::Args;
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::resp::errors::{self, Outcome, Reject};
-use crate::types::zset::Limits;
+use crate::types::zset::{Limits, Zset};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
@@ -180,22 +180,21 @@ pub(in crate::command) fn add<'a>(
 ) -> Outcome {
     let key = ctx.arg(1);
     members.clone().try_for_each(|(score, _)| score.map(drop))?;
-    let missing = zset(ctx.db().write_lookup(key))?.is_none();
     let mut tally = Tally::default();
-    if !(missing && options.only_old) {
-        let limits = Limits::of(&ctx.state.config);
-        let first = members.clone().next().filter(|_| missing);
-        let value = first.map_or(0, |(_, member)| member.len());
-        change(ctx.db(), key, |zset| -> Result<(), Reject> {
-            zset.expect(members.len(), value, limits);
-            members.into_iter().try_for_each(|(score, member)| {
-                let given = score?;
-                let decide = |old| options.decide(old, given, &mut tally);
-                zset.update(member, limits, decide);
-                Ok(())
-            })
+    let limits = Limits::of(&ctx.state.config);
+    let update = |zset: &mut Zset| -> Result<(), Reject> {
+        let first = members.clone().next().filter(|_| zset.is_empty());
+        zset.expect(members.len(), first.map_or(0, |(_, member)| member.len()), limits);
+        members.into_iter().try_for_each(|(score, member)| {
+            let given = score?;
+            let decide = |old| options.decide(old, given, &mut tally);
+            zset.update(member, limits, decide);
+            Ok(())
         })
-        .0?;
+    };
+    match options.only_old {
+        true => ctx.db().change_old(key, update)?.map_or(Ok(()), |(result, _)| result)?,
+        false => ctx.db().change(key, update)?.0?,
     }
     if tally.not_a_number {
         return Err(errors::ZSET_NOT_A_NUMBER.into());

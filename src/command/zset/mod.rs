@@ -20,11 +20,11 @@ use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::base::num;
 use crate::config::Config;
 use crate::ds::listpack::Item;
-use crate::keyspace::{After, Db, Expiry};
+use crate::keyspace::{After, Expiry};
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::resp::{Protocol, Reply};
 use crate::types::zset::{Limits, NameBound, NameRange, ScoreBound, ScoreRange, Zset, ZsetRef};
-use crate::types::{Value, ValueRef, ValueType};
+use crate::types::{Value, ValueRef};
 
 const WRITE_GROWING_FAST: Flags = Flags::WRITE.or(Flags::DENYOOM).or(Flags::FAST);
 const WRITE_GROWING: Flags = Flags::WRITE.or(Flags::DENYOOM);
@@ -55,14 +55,6 @@ pub(super) fn zset(value: Option<ValueRef<'_>>) -> Result<Option<ZsetRef<'_>>, R
         Some(ValueRef::Zset(zset)) => Ok(Some(zset)),
         Some(_) => Err(errors::WRONG_TYPE.into()),
     }
-}
-
-/// Changes the sorted set at `key`, which is one or missing.
-fn change<T>(db: &mut Db, key: &[u8], change: impl FnOnce(&mut Zset) -> T) -> (T, After) {
-    db.change(key, ValueType::Zset, |value| match value {
-        Value::Zset(zset) => change(zset),
-        _ => unreachable!("the caller checked the type"),
-    })
 }
 
 /// Tells that members left the sorted set at `key`, and the key with them if they were the last.

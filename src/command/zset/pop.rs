@@ -2,7 +2,7 @@
 //!
 //! Invariant: a call that waits has changed nothing; it runs again as if it had just come.
 
-use super::{Show, WRITE_FAST, change, open_members, reply_member, tell_removed, zset};
+use super::{Show, WRITE_FAST, open_members, reply_member, tell_removed, zset};
 use crate::command::block;
 use crate::command::ctx::Ctx;
 use crate::command::spec::{
@@ -12,7 +12,7 @@ use crate::ds::listpack::Item;
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::resp::{Protocol, Reply};
 use crate::types::ValueType;
-use crate::types::zset::Direction;
+use crate::types::zset::{Direction, Zset};
 
 const POP: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::DELETE);
 const WHERE: Arg = Arg::one_of("where", &[Arg::word("min", "MIN"), Arg::word("max", "MAX")]);
@@ -264,22 +264,26 @@ fn pop_or_wait<'k>(
 
 /// Takes members out of the first of `keys` that is there and replies with them; false, without a
 /// reply, when none is.
-fn pop<'k>(
-    ctx: &mut Ctx,
-    mut keys: impl Iterator<Item = &'k [u8]>,
-    what: Pop,
-) -> Result<bool, Reject> {
-    let first = keys.find_map(|key| match zset(ctx.db().write_lookup(key)) {
-        Ok(found) => found.map(|_| Ok(key)),
-        Err(reject) => Some(Err(reject)),
-    });
-    let Some(key) = first.transpose()? else { return Ok(false) };
-    if what.count == 0 {
-        ctx.reply.empty_array();
-        return Ok(true);
+fn pop<'k>(ctx: &mut Ctx, keys: impl Iterator<Item = &'k [u8]>, what: Pop) -> Result<bool, Reject> {
+    for key in keys {
+        if pop_from(ctx, key, what)? {
+            return Ok(true);
+        }
     }
+    Ok(false)
+}
+
+/// As [`pop`], from one key.
+fn pop_from(ctx: &mut Ctx, key: &[u8], what: Pop) -> Result<bool, Reject> {
     let (db, reply) = ctx.db_and_reply();
-    let (_, after) = change(db, key, |zset| {
+    if what.count == 0 {
+        let found = zset(db.write_lookup(key))?.is_some();
+        if found {
+            reply.empty_array();
+        }
+        return Ok(found);
+    }
+    let popped = db.change_old(key, |zset: &mut Zset| {
         let (len, count) = (zset.len(), what.count.min(zset.len()));
         open(reply, key, count, what.layout);
         let ranks = match what.direction {
@@ -292,7 +296,8 @@ fn pop<'k>(
             Direction::Backward => members.rev().for_each(|m| show(reply, m, what.layout)),
         }
         zset.remove_range(ranks);
-    });
+    })?;
+    let Some(((), after)) = popped else { return Ok(false) };
     let event = match what.direction {
         Direction::Forward => "zpopmin",
         Direction::Backward => "zpopmax",

@@ -4,11 +4,12 @@
 
 use std::ops::Range;
 
-use super::{WRITE_FAST, change, name_range, rank_range, score_range, tell_removed, zset};
+use super::{WRITE_FAST, name_range, rank_range, score_range, tell_removed};
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
+use crate::keyspace::After;
 use crate::resp::errors::Outcome;
-use crate::types::zset::{Window, ZsetRef};
+use crate::types::zset::{Window, Zset, ZsetRef};
 
 const DELETE_ONE: &[KeySpec] = &[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::DELETE))];
 
@@ -84,12 +85,8 @@ pub const COMMANDS: &[Command] = &[
 /// ZREM key member [member ...]
 fn zrem(ctx: &mut Ctx) -> Outcome {
     let (key, members) = (ctx.arg(1), ctx.args.from(2));
-    if zset(ctx.db().write_lookup(key))?.is_none() {
-        ctx.reply.integer(0);
-        return Ok(());
-    }
-    let (removed, after) =
-        change(ctx.db(), key, |zset| members.filter(|member| zset.remove(member)).count());
+    let remove = |zset: &mut Zset| members.filter(|member| zset.remove(member)).count();
+    let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
     ctx.reply.integer(removed as i64);
     if removed > 0 {
         tell_removed(ctx, key, after, "zrem");
@@ -118,10 +115,17 @@ fn zremrangebylex(ctx: &mut Ctx) -> Outcome {
 /// Removes the members of the ranks that `find` yields.
 fn remove(ctx: &mut Ctx, event: &str, find: impl FnOnce(ZsetRef<'_>) -> Range<usize>) -> Outcome {
     let key = ctx.arg(1);
-    let ranks = zset(ctx.db().write_lookup(key))?.map_or(0..0, find);
-    ctx.reply.integer(ranks.len() as i64);
-    if !ranks.is_empty() {
-        let (_, after) = change(ctx.db(), key, |zset| zset.remove_range(ranks));
+    let remove = |zset: &mut Zset| {
+        let ranks = find(zset.as_ref());
+        let count = ranks.len();
+        if count > 0 {
+            zset.remove_range(ranks);
+        }
+        count
+    };
+    let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
+    ctx.reply.integer(removed as i64);
+    if removed > 0 {
         tell_removed(ctx, key, after, event);
     }
     Ok(())
