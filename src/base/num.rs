@@ -104,6 +104,20 @@ pub fn parse_bound(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// A number that fits C's `long double`, as a double: infinite where it is too big for one, the
+/// smallest of its sign where it is too small. Takes and refuses what [`long_double_valid`] does.
+pub fn parse_long_double(text: &[u8]) -> Option<f64> {
+    let (negative, magnitude) = strtod(text)?;
+    let value = match magnitude {
+        Magnitude::Finite(value) => value,
+        Magnitude::Named => f64::INFINITY,
+        _ if !long_double_valid(text) => return None,
+        Magnitude::TooBig => f64::INFINITY,
+        Magnitude::TooSmall => f64::from_bits(1),
+    };
+    Some(if negative { -value } else { value })
+}
+
 /// What a text says of a number's size.
 enum Magnitude {
     Finite(f64),
@@ -505,7 +519,7 @@ mod tests {
     #[test]
     fn plain_digits_are_those_of_c() {
         for (value, text) in [
-            (13.361389338970184, "13.3613893389701841"),
+            (13.361389338970184, "13.36138933897018433"),
             (-0.08849412202835083, "-0.08849412202835083"),
             (100.0, "100"),
             (-0.0, "0"),
@@ -565,6 +579,26 @@ mod tests {
         for (text, number, cursor) in cases {
             assert_eq!(parse_u64(text.as_bytes()), *number, "{text:?}");
             assert_eq!(parse_cursor(text.as_bytes()), *cursor, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_doubles_reach_farther() {
+        let smallest = f64::from_bits(1);
+        for (text, value) in [
+            ("-1.5", Some(-1.5)),
+            ("inf", Some(f64::INFINITY)),
+            ("1e400", Some(f64::INFINITY)),
+            ("-1e400", Some(f64::NEG_INFINITY)),
+            ("1e-400", Some(smallest)),
+            ("-0x1p-2000", Some(-smallest)),
+            ("1e5000", None),
+            ("1e-5000", None),
+            ("nan", None),
+            (" 1", None),
+            ("x", None),
+        ] {
+            assert_eq!(parse_long_double(text.as_bytes()), value, "{text}");
         }
     }
 

@@ -92,7 +92,7 @@ impl Blocking {
 /// # Errors
 /// Redis's texts for what is no number of seconds, negative, or too far ahead.
 pub fn timeout(ctx: &Ctx<'_>, index: usize) -> Result<Option<i64>, Reject> {
-    let seconds = num::parse_f64(ctx.arg(index)).ok_or(errors::TIMEOUT_NOT_A_FLOAT)?;
+    let seconds = num::parse_long_double(ctx.arg(index)).ok_or(errors::TIMEOUT_NOT_A_FLOAT)?;
     let millis = (seconds * 1000.0).ceil();
     // The largest double below 2^63: beyond it the conversion would not be exact.
     if millis > 9_223_372_036_854_774_784.0 {

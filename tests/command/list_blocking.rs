@@ -115,6 +115,11 @@ fn a_timeout_ends_the_wait_to_the_millisecond() {
         client.check("BRPOPLPUSH a b x", err("timeout is not a float or out of range"));
         client.check("BLPOP a nan", err("timeout is not a float or out of range"));
         client.check("BLPOP a 9223372036854775807", err("timeout is out of range"));
+        client.check("BLPOP a 1e400", err("timeout is out of range"));
+        client.check("BLPOP a inf", err("timeout is out of range"));
+        client.check("BLPOP a -1e400", err("timeout is negative"));
+        client.check("BLPOP a 1e5000", err("timeout is not a float or out of range"));
+        client.check("BLPOP no 1e-400", Value::NilArray);
     });
 }
 
