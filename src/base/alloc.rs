@@ -11,7 +11,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use mimalloc::MiMalloc;
@@ -31,8 +31,13 @@ thread_local! {
     static OWN: Cell<isize> = const { Cell::new(0) };
 }
 
+/// Receives a piece of text that ends with a NUL.
+type Output = extern "C" fn(*const c_char, *mut c_void);
+
 unsafe extern "C" {
     fn mi_usable_size(block: *const c_void) -> usize;
+    fn mi_collect(force: bool);
+    fn mi_stats_print_out(output: Option<Output>, argument: *mut c_void);
 }
 
 /// mimalloc with a count.
@@ -72,6 +77,26 @@ pub fn discard_pages(bytes: &mut [u8]) {
     // SAFETY: the range lies within memory that is borrowed exclusively and of which every content
     // is valid; the allocator's mappings are private and anonymous, so the kernel puts zeros there.
     let _ = unsafe { madvise(pages.as_mut_ptr().cast(), len, Advice::LinuxDontNeed) };
+}
+
+/// Gives memory that mimalloc keeps for reuse back to the system. Walks all that it holds.
+pub fn give_back_spare() {
+    // SAFETY: may be called at any time from a thread that allocates.
+    unsafe { mi_collect(true) }
+}
+
+/// What mimalloc tells of itself, in its own words.
+pub fn report() -> String {
+    extern "C" fn append(piece: *const c_char, text: *mut c_void) {
+        // SAFETY: `report` passed a pointer to its string, which nobody else uses meanwhile, and
+        // mimalloc hands over text that ends with a NUL.
+        let (piece, text) = unsafe { (CStr::from_ptr(piece), &mut *text.cast::<String>()) };
+        text.push_str(&piece.to_string_lossy());
+    }
+    let mut text = String::new();
+    // SAFETY: `append` expects the pointer that is passed along, and is not called later.
+    unsafe { mi_stats_print_out(Some(append), (&raw mut text).cast()) };
+    text
 }
 
 /// Counts the block at `block` in (`sign` 1) or out (-1).
@@ -140,6 +165,12 @@ mod tests {
         discard_pages(&mut block[1..10]);
         discard_pages(&mut []);
         assert_eq!(block[..10], [7; 10]);
+    }
+
+    #[test]
+    fn the_allocator_tells_of_itself() {
+        give_back_spare();
+        assert!(report().lines().count() > 3, "{}", report());
     }
 
     #[test]

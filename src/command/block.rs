@@ -73,6 +73,11 @@ impl Blocking {
         self.keys.len()
     }
 
+    /// Clients whose wait has a deadline.
+    pub fn with_deadline(&self) -> usize {
+        self.deadlines.len()
+    }
+
     /// Unix milliseconds of the first deadline.
     pub fn next_deadline_ms(&self) -> Option<i64> {
         Some(self.deadlines.first()?.0)

@@ -412,6 +412,7 @@ fn move_(ctx: &mut Ctx) -> Outcome {
     if moved {
         ctx.modified(key, EventClass::Generic, "move_from");
         ctx.modified_in(to_db, key, EventClass::Generic, "move_to");
+        ctx.count_changes(0);
     }
     ctx.reply.integer(moved.into());
     Ok(())
@@ -492,6 +493,7 @@ fn give_name(ctx: &mut Ctx, from: &[u8], to: &[u8]) {
     ctx.state.keyspace.rename(ctx.db, from, to);
     ctx.modified(from, EventClass::Generic, "rename_from");
     ctx.modified(to, EventClass::Generic, "rename_to");
+    ctx.count_changes(0);
 }
 
 /// RENAMENX key newkey

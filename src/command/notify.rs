@@ -75,6 +75,12 @@ impl Ctx<'_> {
         self.touched_in(self.db, key);
     }
 
+    /// How many changes the last one that was told of was: as many as elements came or went, or 0
+    /// for the other half of a move. Unless a command says so it was one.
+    pub fn count_changes(&mut self, count: usize) {
+        self.state.changes = self.state.changes - 1 + count as u64;
+    }
+
     /// Publishes an event to those who follow its class, and nothing else.
     pub fn notify(&mut self, key: &[u8], class: EventClass, name: &str) {
         self.notify_in(self.db, key, class, name);
@@ -82,6 +88,7 @@ impl Ctx<'_> {
 
     #[inline]
     fn touched_in(&mut self, db: usize, key: &[u8]) {
+        self.state.changes += 1;
         self.state.keyspace.db(db).touch_watched(key);
         if self.state.followed {
             self.state.tell_change(self.id, key);

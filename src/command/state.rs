@@ -49,6 +49,8 @@ pub struct State {
     pub writable: Vec<ClientId>,
     /// Clients that more output waits for than their soft limit allows.
     pub laggards: Laggards,
+    /// Changes of the data set since it was last saved.
+    pub changes: u64,
     /// Clients that wait for keys.
     pub blocking: Blocking,
     /// What handlers ask of the server, served after the batch.

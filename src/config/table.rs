@@ -502,7 +502,6 @@ pub static TABLE: &[Param] = &[
         Kind::Int { min: -100, max: LONG_MAX, unit: Unit::MemoryOrPercent },
     )
     .field(field!(maxmemory_clients))
-    .later(EVICTION)
     .doc("Most bytes, or percent of maxmemory, for all clients; 0 is no limit."),
     int("lfu-log-factor", "10", 0, INT_MAX)
         .field(field!(lfu_log_factor))

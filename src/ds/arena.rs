@@ -311,18 +311,36 @@ impl Arena {
             self.touched += PAGE_BYTES;
             &mut self.warm
         } else {
-            // SAFETY: the page lies within the committed range and no slot of it is live, so no
-            // reference into it exists; afterwards it reads as zeroes.
-            let returned = unsafe {
-                let start = self.base.as_ptr().add(index as usize * PAGE_BYTES);
-                rustix::mm::madvise(start.cast(), PAGE_BYTES, Advice::LinuxDontNeed)
-            };
-            // Refused (a locked mapping): the page stays resident and is reused all the same.
-            debug_assert!(returned.is_ok());
+            self.give_back(index);
             &mut self.cold
         };
         let next = std::mem::replace(list, index);
         *self.page_mut(index) = Page { next, ..Page::EMPTY };
+    }
+
+    /// Gives the empty pages that stay resident back to the system as well.
+    pub fn give_back_spare(&mut self) {
+        while self.warm != NO_PAGE {
+            let index = self.warm;
+            self.give_back(index);
+            self.warm = self.page(index).next;
+            self.page_mut(index).next = std::mem::replace(&mut self.cold, index);
+            self.warm_len -= 1;
+            self.touched -= PAGE_BYTES;
+        }
+    }
+
+    /// Lets the system have the memory of an empty page.
+    fn give_back(&mut self, index: u32) {
+        assert_eq!(self.page(index).live, 0, "page in use");
+        // SAFETY: the page lies within the committed range and no slot of it is live, so no
+        // reference into it exists; afterwards it reads as zeroes.
+        let returned = unsafe {
+            let start = self.base.as_ptr().add(index as usize * PAGE_BYTES);
+            rustix::mm::madvise(start.cast(), PAGE_BYTES, Advice::LinuxDontNeed)
+        };
+        // Refused (a locked mapping): the page stays resident and is reused all the same.
+        debug_assert!(returned.is_ok());
     }
 
     fn link(&mut self, index: u32, class: usize) {
@@ -489,6 +507,8 @@ mod tests {
         assert_eq!((arena.used(), arena.touched()), (8_800_000, 8_800_000));
         slots.iter().for_each(|&slot| arena.free(slot));
         assert_eq!(arena.touched(), WARM_PAGES_MAX as usize * PAGE_BYTES);
+        arena.give_back_spare();
+        assert_eq!(arena.touched(), 0);
         let committed = arena.committed();
         (0..50_000).for_each(|_| {
             std::hint::black_box(arena.alloc(160));

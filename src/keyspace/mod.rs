@@ -262,16 +262,33 @@ impl Keyspace {
 
     /// Where the memory is. Walks the segments: for INFO and MEMORY, not for every command.
     pub fn memory(&self) -> MemoryFigures {
-        let mut sum = MemoryFigures::default();
-        for store in self.databases.iter().map(|db| &db.store) {
-            sum.tables += store.table_memory();
-            sum.timers += store.timers.memory();
-            sum.timer_records += store.timers.len();
-            sum.entries += store.arena().used();
-            sum.slack += store.arena().touched() - store.arena().used();
-            sum.committed += store.arena().committed();
+        let all = (0..self.databases.len()).map(|index| self.memory_of(index));
+        all.fold(MemoryFigures::default(), |sum, figures| MemoryFigures {
+            tables: sum.tables + figures.tables,
+            timers: sum.timers + figures.timers,
+            timer_records: sum.timer_records + figures.timer_records,
+            entries: sum.entries + figures.entries,
+            slack: sum.slack + figures.slack,
+            committed: sum.committed + figures.committed,
+        })
+    }
+
+    /// Where the memory of one database is.
+    pub fn memory_of(&self, index: usize) -> MemoryFigures {
+        let store = &self.databases[index].store;
+        MemoryFigures {
+            tables: store.table_memory(),
+            timers: store.timers.memory(),
+            timer_records: store.timers.len(),
+            entries: store.arena().used(),
+            slack: store.arena().touched() - store.arena().used(),
+            committed: store.arena().committed(),
         }
-        sum
+    }
+
+    /// Gives what entries keep resident without need back to the system.
+    pub fn give_back_spare(&mut self) {
+        self.databases.iter_mut().for_each(|db| db.store.give_back_spare());
     }
 }
 

@@ -104,6 +104,11 @@ impl Store {
         &self.arena
     }
 
+    /// Gives empty pages of entries back to the system.
+    pub fn give_back_spare(&mut self) {
+        self.arena.give_back_spare();
+    }
+
     pub fn len(&self) -> usize {
         self.table.len()
     }

@@ -223,6 +223,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         postponed: Vec::new(),
         writable: Vec::new(),
         laggards: Default::default(),
+        changes: 0,
         blocking: Blocking::default(),
         requests: Vec::new(),
     };

@@ -11,6 +11,7 @@ mod hyperloglog;
 mod introspect;
 mod list;
 mod list_blocking;
+mod memory;
 mod notify;
 mod pubsub;
 mod server;

@@ -61,6 +61,7 @@ fn notify_removed(ctx: &mut Ctx, key: &[u8], removed: usize, after: After) {
         return;
     }
     ctx.modified(key, EventClass::Hash, "hdel");
+    ctx.count_changes(removed);
     if after == After::Removed {
         ctx.notify(key, EventClass::Generic, "del");
     }

@@ -93,6 +93,7 @@ fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
         pairs.map(is_new).map(i64::from).sum()
     })?;
     ctx.modified(key, EventClass::Hash, "hset");
+    ctx.count_changes((args.len() - 2) / 2);
     Ok(created)
 }
 

@@ -139,6 +139,7 @@ fn lrem(ctx: &mut Ctx) -> Outcome {
     reply_count(reply, removed);
     if removed > 0 {
         ctx.modified(key, EventClass::List, "lrem");
+        ctx.count_changes(removed);
         tell_if_gone(ctx, key, after);
     }
     Ok(())
@@ -151,14 +152,17 @@ fn ltrim(ctx: &mut Ctx) -> Outcome {
     let (db, reply) = ctx.db_and_reply();
     reply.ok();
     let changed = db.change_old(key, |list: &mut List| {
-        let (first, count) = span(start, stop, list.len());
+        let before = list.len();
+        let (first, count) = span(start, stop, before);
         list.remove_range(0, first);
         list.remove_range(count, usize::MAX);
         list.shrink(limit);
+        before - list.len()
     })?;
-    let Some(((), after)) = changed else { return Ok(()) };
+    let Some((removed, after)) = changed else { return Ok(()) };
     ctx.notify(key, EventClass::List, "ltrim");
     tell_if_gone(ctx, key, after);
     ctx.touched(key);
+    ctx.count_changes(removed);
     Ok(())
 }

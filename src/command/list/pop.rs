@@ -196,9 +196,11 @@ fn take_some(
         }
         list.remove_range(if end == End::Front { 0 } else { len - count }, count);
         list.shrink(limit);
+        count
     })?;
-    let Some(((), after)) = taken else { return Ok(false) };
+    let Some((count, after)) = taken else { return Ok(false) };
     tell_popped(ctx, key, end, after);
+    ctx.count_changes(count);
     Ok(true)
 }
 

@@ -107,5 +107,6 @@ fn push(ctx: &mut Ctx, end: End, missing: Missing) -> Outcome {
     };
     reply_count(reply, len);
     ctx.modified(key, EventClass::List, pushed(end));
+    ctx.count_changes(ctx.args.len() - 2);
     Ok(())
 }

@@ -146,6 +146,7 @@ fn rotate(ctx: &mut Ctx, key: &[u8], moved: &Moved, from: End, to: End) -> Outco
     moved.reply(ctx);
     ctx.modified(key, EventClass::List, pushed(to));
     tell_popped(ctx, key, from, after);
+    ctx.count_changes(0);
     Ok(())
 }
 
@@ -167,6 +168,7 @@ fn hand_over(
         list.shrink(limit);
     })?;
     tell_popped(ctx, source, from, after);
+    ctx.count_changes(0);
     Ok(())
 }
 

@@ -73,8 +73,7 @@ fn dbsize(ctx: &mut Ctx) -> Outcome {
 /// FLUSHALL [ASYNC | SYNC]
 fn flushall(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
-    ctx.state.keyspace.flush(None, mode);
-    ctx.state.invalidate_all();
+    flush(ctx, None, mode);
     ctx.reply.ok();
     Ok(())
 }
@@ -82,10 +81,16 @@ fn flushall(ctx: &mut Ctx) -> Outcome {
 /// FLUSHDB [ASYNC | SYNC]
 fn flushdb(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
-    ctx.state.keyspace.flush(Some(ctx.db), mode);
-    ctx.state.invalidate_all();
+    flush(ctx, Some(ctx.db), mode);
     ctx.reply.ok();
     Ok(())
+}
+
+/// Removes all keys of one database or of all.
+fn flush(ctx: &mut Ctx, db: Option<usize>, mode: FlushMode) {
+    // That it was done is a change even where nothing was.
+    ctx.state.changes += 1 + ctx.state.keyspace.flush(db, mode) as u64;
+    ctx.state.invalidate_all();
 }
 
 fn flush_mode(ctx: &Ctx) -> Result<FlushMode, Reject> {
@@ -108,6 +113,7 @@ fn swapdb(ctx: &mut Ctx) -> Outcome {
         return Err(errors::DB_INDEX_OUT_OF_RANGE.into());
     };
     ctx.state.keyspace.swap(one, other);
+    ctx.state.changes += 1;
     ctx.reply.ok();
     Ok(())
 }

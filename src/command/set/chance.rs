@@ -91,6 +91,7 @@ fn spop_count(ctx: &mut Ctx) -> Outcome {
         set.pop(count, &limits, rng, &mut |member| reply_member(reply, member));
     })?;
     ctx.modified(key, EventClass::Set, "spop");
+    ctx.count_changes(count);
     Ok(())
 }
 
@@ -98,13 +99,16 @@ fn spop_count(ctx: &mut Ctx) -> Outcome {
 fn spop_all(ctx: &mut Ctx, key: &[u8]) -> Outcome {
     let limits = Limits::of(&ctx.state.config);
     let (db, reply) = ctx.db_and_reply();
-    match set(db.write_lookup(key))?.expect("the caller saw it") {
+    let all = set(db.write_lookup(key))?.expect("the caller saw it");
+    let count = all.len();
+    match all {
         // Redis replies with the union of this one set, which puts numbers in front in order.
         packed @ SetRef::Packed(_) => reply_set(reply, algebra::union([packed], &limits).as_ref()),
         other => reply_set(reply, other),
     }
     db.remove(key);
     ctx.modified(key, EventClass::Set, "spop");
+    ctx.count_changes(count);
     ctx.notify(key, EventClass::Generic, "del");
     Ok(())
 }

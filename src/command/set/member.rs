@@ -129,6 +129,7 @@ fn sadd(ctx: &mut Ctx) -> Outcome {
     })?;
     if added > 0 {
         ctx.modified(key, EventClass::Set, "sadd");
+        ctx.count_changes(added);
     }
     ctx.reply.integer(added as i64);
     Ok(())
@@ -141,6 +142,7 @@ fn srem(ctx: &mut Ctx) -> Outcome {
     let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
     if removed > 0 {
         ctx.modified(key, EventClass::Set, "srem");
+        ctx.count_changes(removed);
     }
     if after == After::Removed {
         ctx.notify(key, EventClass::Generic, "del");

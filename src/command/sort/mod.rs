@@ -238,10 +238,12 @@ fn store(
             List::collect(values.iter().map(|value| &**value), limit)
         }
     };
-    ctx.reply.integer(list.len() as i64);
-    if !list.is_empty() {
+    let len = list.len();
+    ctx.reply.integer(len as i64);
+    if len > 0 {
         ctx.db().put_value(destination, Value::List(list), Expiry::Clear);
         ctx.modified(destination, EventClass::List, "sortstore");
+        ctx.count_changes(len);
     } else if ctx.db().remove(destination) {
         ctx.modified(destination, EventClass::Generic, "del");
     }

@@ -202,6 +202,7 @@ pub(in crate::command) fn add<'a>(
     reply_tally(ctx, options, tally);
     if tally.added + tally.changed > 0 {
         ctx.modified(key, EventClass::Zset, if options.increment { "zincr" } else { "zadd" });
+        ctx.count_changes(usize::try_from(tally.added + tally.changed).unwrap_or(1));
     }
     Ok(())
 }

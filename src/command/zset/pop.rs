@@ -296,13 +296,15 @@ fn pop_from(ctx: &mut Ctx, key: &[u8], what: Pop) -> Result<bool, Reject> {
             Direction::Backward => members.rev().for_each(|m| show(reply, m, what.layout)),
         }
         zset.remove_range(ranks);
+        count
     })?;
-    let Some(((), after)) = popped else { return Ok(false) };
+    let Some((count, after)) = popped else { return Ok(false) };
     let event = match what.direction {
         Direction::Forward => "zpopmin",
         Direction::Backward => "zpopmax",
     };
     tell_removed(ctx, key, after, event);
+    ctx.count_changes(count);
     Ok(true)
 }
 

@@ -90,6 +90,7 @@ fn zrem(ctx: &mut Ctx) -> Outcome {
     ctx.reply.integer(removed as i64);
     if removed > 0 {
         tell_removed(ctx, key, after, "zrem");
+        ctx.count_changes(removed);
     }
     Ok(())
 }
@@ -127,6 +128,7 @@ fn remove(ctx: &mut Ctx, event: &str, find: impl FnOnce(ZsetRef<'_>) -> Range<us
     ctx.reply.integer(removed as i64);
     if removed > 0 {
         tell_removed(ctx, key, after, event);
+        ctx.count_changes(removed);
     }
     Ok(())
 }

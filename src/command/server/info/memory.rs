@@ -1,43 +1,11 @@
 //! INFO's memory section.
 //!
-//! Invariant: `used_memory` is the allocator's count; the parts it is split into are counted where
-//! they are owned, and what is left is the data set.
+//! Invariant: names and order are Redis's; what Redis lacks stands beside what it belongs to.
 
-use super::text::{Text, ratio};
-use crate::base::{alloc, sys};
+use super::text::Text;
 use crate::command::limit::MemoryLimit;
+use crate::command::server::memory::account::{Account, Beyond};
 use crate::command::state::State;
-
-/// The figures that several lines are derived from, bytes.
-struct Account {
-    used: u64,
-    resident: u64,
-    peak: u64,
-    startup: u64,
-    clients: u64,
-    overhead: u64,
-    dataset: u64,
-}
-
-impl Account {
-    fn take(state: &mut State) -> Account {
-        let used = alloc::used();
-        state.stats.peak_memory = state.stats.peak_memory.max(used);
-        let keyspace = state.keyspace.memory();
-        let clients = state.memory_of_clients();
-        let startup = state.facts.startup_memory;
-        let overhead = startup + clients + keyspace.tables + keyspace.timers;
-        Account {
-            used: used as u64,
-            resident: sys::resident_bytes(),
-            peak: state.stats.peak_memory as u64,
-            startup: startup as u64,
-            clients: clients as u64,
-            overhead: overhead as u64,
-            dataset: used.saturating_sub(overhead) as u64,
-        }
-    }
-}
 
 /// `# Memory`
 pub fn memory(text: &mut Text, state: &mut State) {
@@ -49,6 +17,7 @@ pub fn memory(text: &mut Text, state: &mut State) {
     limit(text, state);
     text.field("maxmemory_policy", state.config.maxmemory_policy.name());
     fragmentation(text, &account);
+    text.field("mem_not_counted_for_evict", state.memory_not_counted(0));
     parts(text, &account);
     let counters = state.keyspace.counters();
     text.field("lazyfree_pending_objects", counters.lazyfree_pending);
@@ -56,22 +25,20 @@ pub fn memory(text: &mut Text, state: &mut State) {
 }
 
 fn usage(text: &mut Text, account: &Account) {
-    let percent = |part, whole| format!("{:.2}%", 100.0 * ratio(part, whole));
+    let percent = |percent: f64| format!("{percent:.2}%");
     text.bytes("used_memory", account.used);
     text.bytes("used_memory_rss", account.resident);
     text.bytes("used_memory_peak", account.peak);
-    text.field("used_memory_peak_perc", percent(account.used, account.peak));
+    text.field("used_memory_peak_perc", percent(account.peak_percent()));
     text.field("used_memory_overhead", account.overhead);
     text.field("used_memory_startup", account.startup);
     text.field("used_memory_dataset", account.dataset);
-    let since_start = account.used.saturating_sub(account.startup).max(1);
-    text.field("used_memory_dataset_perc", percent(account.dataset, since_start));
+    text.field("used_memory_dataset_perc", percent(account.dataset_percent()));
 }
 
-/// The allocator tells what it handed out; what it holds beyond that is what is resident.
 fn allocator(text: &mut Text, account: &Account) {
     text.field("allocator_allocated", account.used);
-    text.field("allocator_active", account.resident);
+    text.field("allocator_active", account.active);
     text.field("allocator_resident", account.resident);
 }
 
@@ -101,21 +68,19 @@ fn scripts(text: &mut Text) {
 }
 
 fn fragmentation(text: &mut Text, account: &Account) {
-    let factor = format!("{:.2}", ratio(account.resident, account.used));
-    let beyond = account.resident as i64 - account.used as i64;
-    text.field("allocator_frag_ratio", &factor);
-    text.field("allocator_frag_bytes", beyond);
-    text.field("allocator_rss_ratio", "1.00");
-    text.field("allocator_rss_bytes", 0);
-    text.field("rss_overhead_ratio", "1.00");
-    text.field("rss_overhead_bytes", 0);
-    text.field("mem_fragmentation_ratio", &factor);
-    text.field("mem_fragmentation_bytes", beyond);
+    beyond(text, ["allocator_frag_ratio", "allocator_frag_bytes"], account.fragmentation());
+    beyond(text, ["allocator_rss_ratio", "allocator_rss_bytes"], account.resident_beyond());
+    beyond(text, ["rss_overhead_ratio", "rss_overhead_bytes"], Beyond { ratio: 1.0, bytes: 0 });
+    beyond(text, ["mem_fragmentation_ratio", "mem_fragmentation_bytes"], account.total_beyond());
+}
+
+fn beyond(text: &mut Text, names: [&str; 2], value: Beyond) {
+    text.field(names[0], format_args!("{:.2}", value.ratio));
+    text.field(names[1], value.bytes);
 }
 
 fn parts(text: &mut Text, account: &Account) {
     text.fields(&[
-        ("mem_not_counted_for_evict", 0),
         ("mem_replication_backlog", 0),
         ("mem_total_replication_buffers", 0),
         ("mem_clients_slaves", 0),

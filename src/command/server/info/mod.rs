@@ -7,7 +7,7 @@ mod sections;
 mod text;
 
 use self::text::Text;
-pub use self::text::human;
+pub use self::text::{human, ratio};
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
 use crate::command::state::State;

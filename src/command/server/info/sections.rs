@@ -78,7 +78,7 @@ pub fn clients(text: &mut Text, state: &mut State) {
     text.field("blocked_clients", state.postponed.len() + state.blocking.len());
     text.field("tracking_clients", state.tracking.clients());
     text.fields(&[
-        ("clients_in_timeout_table", 0),
+        ("clients_in_timeout_table", state.blocking.with_deadline()),
         ("total_blocking_keys", state.blocking.keys()),
         ("total_blocking_keys_on_nokey", 0),
     ]);
@@ -94,13 +94,9 @@ pub fn persistence(text: &mut Text, state: &mut State) {
         ("current_cow_size_age", 0),
     ]);
     text.field("current_fork_perc", "0.00");
-    text.fields(&[
-        ("current_save_keys_processed", 0),
-        ("current_save_keys_total", 0),
-        ("rdb_changes_since_last_save", 0),
-        ("rdb_bgsave_in_progress", 0),
-        ("rdb_last_save_time", state.facts.start_unix_s),
-    ]);
+    text.fields(&[("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
+    text.field("rdb_changes_since_last_save", state.changes);
+    text.fields(&[("rdb_bgsave_in_progress", 0), ("rdb_last_save_time", state.facts.start_unix_s)]);
     text.field("rdb_last_bgsave_status", "ok");
     text.fields(&[
         ("rdb_last_bgsave_time_sec", -1),
