@@ -13,6 +13,7 @@ use rustix::event::{Timespec, epoll};
 
 use crate::client::{self, REPLY_TIMEOUT};
 use crate::mix::{self, Mix};
+use crate::watch::Asker;
 
 const READ_BYTES: usize = 256 * 1024;
 /// A slow reader asks for so many sessions at once and then takes so many bytes after each pause:
@@ -20,6 +21,9 @@ const READ_BYTES: usize = 256 * 1024;
 const SLOW_KEYS: u64 = 2000;
 const SLOW_BYTES: usize = 8 * 1024;
 const SLOW_PAUSE: Duration = Duration::from_millis(66);
+/// Requests sent at once when filling, and the part of `maxmemory` that counts as full.
+const FILL_BATCH: usize = 64;
+const FULL: (u64, u64) = (99, 100);
 /// Error replies kept as examples.
 const EXAMPLES: usize = 3;
 
@@ -136,8 +140,47 @@ struct Connection {
     replies: Replies,
 }
 
-/// Drives writers and readers for a period.
-pub fn drive(port: u16, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<Tally> {
+/// Writes through one connection, many requests at a time, until the server holds what it may or
+/// refuses more.
+pub fn fill(port: u16, mix: Mix) -> io::Result<Tally> {
+    let mut asker = Asker::connect(port)?;
+    let mut stream = client::connect(port)?;
+    let (mut rng, mut tally) = (fastrand::Rng::with_seed(2), Tally::default());
+    let (mut requests, mut input) = (Vec::new(), vec![0; READ_BYTES]);
+    while tally.refused == 0 {
+        let memory = asker.info("memory")?;
+        let field = |name| memory.field(name).unwrap_or(0);
+        if field("used_memory") > field("maxmemory") / FULL.1 * FULL.0 {
+            break;
+        }
+        requests.clear();
+        let mut replies = Replies::default();
+        for _ in 0..FILL_BATCH {
+            replies.awaited += mix.write(tally.writes, &mut rng, &mut requests);
+            tally.writes += 1;
+        }
+        stream.write_all(&requests)?;
+        loop {
+            let count = stream.read(&mut input)?;
+            if count == 0 {
+                return Err(io::ErrorKind::ConnectionReset.into());
+            }
+            if replies.take(&input[..count], &mut tally) {
+                break;
+            }
+        }
+    }
+    Ok(tally)
+}
+
+/// Drives writers and readers for a period, after so many writes.
+pub fn drive(
+    port: u16,
+    mix: Mix,
+    crowd: Crowd,
+    written: u64,
+    period: Duration,
+) -> io::Result<Tally> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
     let mut connections = Vec::new();
     for index in 0..crowd.writers + crowd.readers {
@@ -150,6 +193,7 @@ pub fn drive(port: u16, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<
         mix,
         rng: fastrand::Rng::with_seed(1),
         request: Vec::new(),
+        written,
         tally: Tally::default(),
     };
     let began = Instant::now();
@@ -192,6 +236,8 @@ struct Driver {
     mix: Mix,
     rng: fastrand::Rng,
     request: Vec<u8>,
+    /// Writes so far, by anybody.
+    written: u64,
     tally: Tally,
 }
 
@@ -200,12 +246,13 @@ impl Driver {
         self.request.clear();
         connection.replies.awaited = 1;
         if connection.writes {
-            let number = self.tally.writes;
+            let number = self.written;
             connection.replies.awaited = self.mix.write(number, &mut self.rng, &mut self.request);
+            self.written += 1;
             self.tally.writes += 1;
             self.tally.largest_request = self.tally.largest_request.max(self.request.len());
         } else {
-            self.mix.read(self.tally.writes, &mut self.rng, &mut self.request);
+            self.mix.read(self.written, &mut self.rng, &mut self.request);
             self.tally.reads += 1;
         }
         connection.stream.write_all(&self.request)

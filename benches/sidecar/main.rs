@@ -90,16 +90,17 @@ struct Outcome {
     evicted: u64,
 }
 
-/// Lets a crowd of clients at a server, and watches it.
+/// Fills a server, lets a crowd of clients at it, and watches it.
 fn run(server: &Server, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<Outcome> {
     let (port, pid, stop) = (server.port, server.pid(), &AtomicBool::new(false));
+    let written = load::fill(port, mix)?.writes;
     let (tally, samples, pings) = thread::scope(|scope| {
         let samples = scope.spawn(move || watch::sample(port, pid, stop));
         let pings = scope.spawn(move || watch::ping(port, stop));
         let slow: Vec<_> = (0..crowd.slow_readers)
             .map(|number| scope.spawn(move || load::read_slowly(port, mix, number, stop)))
             .collect();
-        let tally = load::drive(port, mix, crowd, period);
+        let tally = load::drive(port, mix, crowd, written, period);
         stop.store(true, Ordering::Relaxed);
         let mut tally = tally.unwrap_or_else(Tally::broken);
         for reader in slow {
@@ -149,8 +150,8 @@ fn samples(options: &Options) -> io::Result<ExitCode> {
          | evicted | refused | other errors | requests (1/s) | PING, worst (ms) |\n\
          |---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
-    for policy in POLICIES.into_iter().filter(|policy| options.wants(policy)) {
-        for mix in Mix::ALL {
+    for policy in POLICIES {
+        for mix in Mix::ALL.into_iter().filter(|mix| options.wants(policy, mix.name())) {
             let arguments = options.server_arguments("64mb", policy);
             let mut server = Server::start(options, None, &arguments)?;
             let outcome = run(&server, mix, crowd, options.period)?;

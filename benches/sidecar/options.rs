@@ -13,6 +13,7 @@ usage: cargo bench --bench sidecar -- [soak | samples] [options]
   --seconds N        length of each run, instead of minutes (20 for samples)
   --maxmemory TEXT   the limit (96mb for the soak, 64mb for samples)
   --policy NAME      the policy (allkeys-lru for the soak, all for samples)
+  --values NAME      the mix for samples: sessions, sizes or collections (all)
   --server PATH      the server (the sidering of this build)
   --backend NAME     driver of sidering: uring or epoll
   --args TEXT        more options for the server, separated by blanks
@@ -32,6 +33,7 @@ pub struct Options {
     backend: Option<String>,
     maxmemory: Option<String>,
     policy: Option<String>,
+    values: Option<String>,
     more: Vec<String>,
 }
 
@@ -40,6 +42,7 @@ impl Options {
     pub fn parse(arguments: &[String]) -> Result<Self, String> {
         let (mut mode, mut period) = (Mode::Soak, None);
         let (mut backend, mut maxmemory, mut policy, mut more) = (None, None, None, Vec::new());
+        let mut values = None;
         let mut server = PathBuf::from(env!("CARGO_BIN_EXE_sidering"));
         let mut rest = arguments.iter().map(String::as_str).filter(|a| *a != "--bench");
         while let Some(argument) = rest.next() {
@@ -51,6 +54,7 @@ impl Options {
                 "--seconds" => period = Some(seconds(value()?)?),
                 "--maxmemory" => maxmemory = Some(value()?.to_owned()),
                 "--policy" => policy = Some(value()?.to_owned()),
+                "--values" => values = Some(value()?.to_owned()),
                 "--server" => server = value()?.into(),
                 "--backend" => backend = Some(value()?.to_owned()),
                 "--args" => more = value()?.split_whitespace().map(str::to_owned).collect(),
@@ -61,12 +65,13 @@ impl Options {
             Mode::Soak => Duration::from_secs(600),
             Mode::Samples => Duration::from_secs(20),
         });
-        Ok(Self { mode, period, server, backend, maxmemory, policy, more })
+        Ok(Self { mode, period, server, backend, maxmemory, policy, values, more })
     }
 
-    /// Whether a policy is to be sampled.
-    pub fn wants(&self, policy: &str) -> bool {
-        self.policy.as_deref().is_none_or(|only| only == policy)
+    /// Whether a policy is to be sampled with a mix of values.
+    pub fn wants(&self, policy: &str, values: &str) -> bool {
+        let is = |only: &Option<String>, name| only.as_deref().is_none_or(|only| only == name);
+        is(&self.policy, policy) && is(&self.values, values)
     }
 
     /// The server's own options, with what a run asks for where the user does not.

@@ -7,6 +7,15 @@ use super::server::info::human;
 use super::state::State;
 use crate::config::Maxmemory;
 
+/// Of the control group's limit, resident memory may fill all but one part in so many.
+const SPARE_PART: u64 = 32;
+/// At most one part in so many of `maxmemory` is withheld.
+const WITHHELD_PART: u64 = 4;
+/// What is withheld grows by a part of the excess and shrinks by a part of itself, so that it
+/// settles where the excess ends instead of swinging.
+const GROWTH_PART: u64 = 8;
+const DECAY_PART: u64 = 64;
+
 /// The memory there is and the limit that follows from it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryLimit {
@@ -16,6 +25,8 @@ pub struct MemoryLimit {
     pub group: Option<ControlGroup>,
     /// Bytes that data may take; 0 is no limit.
     effective: u64,
+    /// Bytes less than that, for now, because the process itself nears the group's limit.
+    withheld: u64,
 }
 
 /// A control group's bound on memory.
@@ -30,7 +41,32 @@ pub struct ControlGroup {
 impl MemoryLimit {
     /// The memory there is; what follows from it is not worked out yet.
     pub fn of(machine: u64, group: Option<ControlGroup>) -> MemoryLimit {
-        MemoryLimit { machine, group, effective: 0 }
+        MemoryLimit { machine, group, ..MemoryLimit::default() }
+    }
+
+    /// Bytes that `maxmemory` amounts to; 0 is no limit.
+    pub fn effective(&self) -> u64 {
+        self.effective
+    }
+
+    /// Bytes that are withheld from it.
+    pub fn withheld(&self) -> u64 {
+        self.withheld
+    }
+
+    /// Bytes to withhold now that so many are resident.
+    ///
+    /// The allocator holds more than it handed out, most with few and large values of many sizes.
+    /// Where that excess would have the process killed, data makes room for it.
+    fn withholding(&self, resident: u64) -> u64 {
+        let Some(limit) = self.granted().filter(|_| self.effective > 0) else { return 0 };
+        let ceiling = limit - limit / SPARE_PART;
+        match resident.checked_sub(ceiling) {
+            Some(excess) => {
+                (self.withheld + excess / GROWTH_PART).min(self.effective / WITHHELD_PART)
+            }
+            None => self.withheld - self.withheld.div_ceil(DECAY_PART),
+        }
     }
 
     /// Bytes that the control group grants; none without a limit.
@@ -80,7 +116,7 @@ impl State {
     /// The memory limit in force, bytes; 0 is no limit.
     #[inline]
     pub fn maxmemory(&self) -> u64 {
-        self.memory_limit.effective
+        self.memory_limit.effective - self.memory_limit.withheld
     }
 
     /// Works the limit out anew for another `maxmemory`.
@@ -91,8 +127,8 @@ impl State {
     /// Works the limit out anew for the memory there is now; a change is logged.
     pub fn follow_limit(&mut self, now: MemoryLimit) {
         let effective = self.config.maxmemory.effective(now.available());
-        let limit = MemoryLimit { effective, ..now };
-        if limit == self.memory_limit {
+        let limit = MemoryLimit { effective, withheld: 0, ..now };
+        if limit == (MemoryLimit { withheld: 0, ..self.memory_limit }) {
             return;
         }
         self.memory_limit = limit;
@@ -101,6 +137,19 @@ impl State {
             log::warn!("{warning}");
         }
         self.apply_client_limit();
+    }
+
+    /// Withholds part of `maxmemory` while resident memory, in bytes, nears the group's limit.
+    pub fn watch_resident(&mut self, resident: u64) {
+        let withheld = self.memory_limit.withholding(resident);
+        if withheld > 0 && self.memory_limit.withheld == 0 {
+            log::info!(
+                "The process takes {} of the {} that its cgroup allows: data makes room for now",
+                human(resident),
+                human(self.memory_limit.granted().unwrap_or(0))
+            );
+        }
+        self.memory_limit.withheld = withheld;
     }
 
     /// Lets parts of the server follow a configuration that was put in place as a whole.
@@ -134,6 +183,24 @@ mod tests {
         assert_eq!(limit(Maxmemory::Percent(50), None).effective, 2048 * MIB);
         let unlimited = Some(ControlGroup { version: 1, limit: None });
         assert_eq!(limit(Maxmemory::Percent(50), unlimited).effective, 2048 * MIB);
+    }
+
+    #[test]
+    fn data_makes_room_while_the_process_nears_the_group_s_limit() {
+        let mut limit = limit(Maxmemory::Bytes(96 * MIB), group(128));
+        let mut settle = |resident: u64, turns: usize| {
+            (0..turns).for_each(|_| limit.withheld = limit.withholding(resident * MIB));
+            limit.withheld
+        };
+        assert_eq!(settle(124, 100), 0);
+        assert_eq!(settle(126, 4), MIB);
+        assert_eq!(settle(128, 1000), 24 * MIB, "a quarter at most");
+        assert!(settle(120, 64) < 12 * MIB);
+        assert_eq!(settle(120, 2000), 0);
+        let free = MemoryLimit { group: None, ..limit };
+        assert_eq!(free.withholding(u64::MAX), 0);
+        let unlimited = MemoryLimit { effective: 0, ..limit };
+        assert_eq!(unlimited.withholding(u64::MAX), 0);
     }
 
     #[test]

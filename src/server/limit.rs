@@ -50,14 +50,18 @@ impl Server {
         }
     }
 
-    /// Looks at limits of which nobody tells.
-    pub(super) fn look_at_limit(&mut self, now_ms: i64) {
-        if self.limits.group.is_some()
-            && self.limits.events.is_none()
-            && now_ms >= self.limits.next_look_ms
-        {
-            self.limits.next_look_ms = now_ms + LOOK_MS;
-            self.state.follow_limit(self.limits.read());
+    /// Looks at what nobody tells of: how large the process is, and limits without events.
+    pub(super) fn look_at_memory(&mut self, now_ms: i64) {
+        let limits = &mut self.limits;
+        if limits.group.is_none() {
+            return;
+        }
+        if limits.events.is_none() && now_ms >= limits.next_look_ms {
+            limits.next_look_ms = now_ms + LOOK_MS;
+            self.state.follow_limit(limits.read());
+        }
+        if self.state.maxmemory() > 0 {
+            self.state.watch_resident(sys::resident_bytes());
         }
     }
 }

@@ -63,7 +63,7 @@ impl Server {
             state.stats.sample_rates(now_ms);
             state.stats.peak_memory = state.stats.peak_memory.max(alloc::used());
             state.facts.io_figures = figures::named(self.driver.figures());
-            self.look_at_limit(now_ms);
+            self.look_at_memory(now_ms);
         }
     }
 

@@ -3,7 +3,6 @@
 //! Invariant: names and order are Redis's; what Redis lacks stands beside what it belongs to.
 
 use super::text::Text;
-use crate::command::limit::MemoryLimit;
 use crate::command::server::memory::account::{Account, Beyond};
 use crate::command::state::State;
 
@@ -44,11 +43,12 @@ fn allocator(text: &mut Text, account: &Account) {
 
 /// The limit in force, and the control group's, of which 0 is none.
 fn limit(text: &mut Text, state: &State) {
-    let MemoryLimit { group, .. } = state.memory_limit;
-    text.bytes("maxmemory", state.maxmemory());
+    let limit = state.memory_limit;
+    text.bytes("maxmemory", limit.effective());
     text.field("maxmemory_source", state.config.maxmemory.source());
-    text.field("cgroup_version", group.map_or(0, |group| group.version));
-    text.bytes("cgroup_memory_limit", state.memory_limit.granted().unwrap_or(0));
+    text.field("cgroup_version", limit.group.map_or(0, |group| group.version));
+    text.bytes("cgroup_memory_limit", limit.granted().unwrap_or(0));
+    text.field("maxmemory_withheld", limit.withheld());
 }
 
 /// There are no scripts and no functions.
