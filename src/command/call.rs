@@ -73,9 +73,7 @@ pub fn settle(ctx: &mut Ctx<'_>, reply_at: usize) {
         ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
         ReplyMode::Skip => client.reply_mode = ReplyMode::On,
     }
-    if !client.output.is_empty() {
-        ctx.reply.out.append(&mut client.output);
-    }
+    ctx.take_messages();
 }
 
 /// Replies with a refusal and counts it.

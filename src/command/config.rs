@@ -110,13 +110,27 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
                 .map_err(|error| refused(&sys::error_text(&error)))?,
             "loglevel" => log::set_level(state.config.loglevel.filter()),
             "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => state.apply_policy(),
-            "maxmemory" => state.apply_maxmemory(),
+            "maxmemory" => {
+                state.apply_maxmemory();
+                warn_of_eviction(state.maxmemory());
+            }
             "notify-keyspace-events" => state.apply_followers(),
             "maxmemory-clients" => state.apply_client_limit(),
             _ => {}
         }
     }
     Ok(())
+}
+
+fn warn_of_eviction(maxmemory: u64) {
+    let used = alloc::used();
+    if maxmemory != 0 && maxmemory < used as u64 {
+        ::log::warn!(
+            "WARNING: the new maxmemory value set via CONFIG SET ({maxmemory}) is smaller than the current memory \
+             usage ({used}). This will result in key eviction and/or the inability to accept new write commands \
+             depending on the maxmemory-policy."
+        );
+    }
 }
 
 fn apply_maxclients(wanted: u32) -> Result<(), String> {

@@ -39,6 +39,16 @@ impl<'a> Ctx<'a> {
         self.state.clients.get_mut(self.id).expect("a client in execution is in the table")
     }
 
+    /// Appends the messages that others left for the client to its output.
+    #[inline]
+    pub fn take_messages(&mut self) {
+        if let Some(client) = self.state.clients.get_mut(self.id)
+            && !client.output.is_empty()
+        {
+            self.reply.out.append(&mut client.output);
+        }
+    }
+
     /// Appends an out-of-band message that is part of the reply to this call, but that CLIENT REPLY
     /// does not silence.
     pub fn push(&mut self, write: impl FnOnce(&mut Reply<'_>)) {

@@ -117,6 +117,7 @@ impl State {
             .with(Happening::New, published(EventClass::New))
             .with(Happening::Missed, published(EventClass::KeyMiss))
             .with(Happening::FieldsExpired, published(EventClass::Hash) || tracked)
+            .with(Happening::Evicted, published(EventClass::Evicted) || tracked)
             .with(Happening::Emptied, published(EventClass::Generic));
         self.keyspace.set_interest(interest);
     }
@@ -143,9 +144,11 @@ impl State {
                 Happening::Missed => (EventClass::KeyMiss, "keymiss"),
                 Happening::FieldsExpired => (EventClass::Hash, "hexpired"),
                 Happening::Emptied => (EventClass::Generic, "del"),
+                Happening::Evicted => (EventClass::Evicted, "evicted"),
             };
             self.publish_event(&Event { db, class, name, key: &key });
-            if matches!(happening, Happening::Expired | Happening::FieldsExpired) {
+            let changes = [Happening::Expired, Happening::FieldsExpired, Happening::Evicted];
+            if changes.contains(&happening) {
                 self.invalidate(&key, Cause::Keyspace { during });
             }
         }

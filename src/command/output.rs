@@ -12,10 +12,10 @@ use crate::config::OutputLimit;
 use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{Client, ClientFlags, ClientId};
 
-/// The part of `maxmemory` that output may take from the keys: an eighth. What waits beyond it evicts
-/// no key and refuses no write. Otherwise the messages that tell of an evicted key would evict the
-/// next one, and whoever reads slowly could empty the data set. Limits on clients are what bounds it.
-const OUTPUT_SHARE: usize = 8;
+/// The part of `maxmemory` that output may take from the keys: half. What waits beyond it evicts no key
+/// and refuses no write, so that whoever reads slowly cannot empty the data set. Limits on clients are
+/// what bounds it.
+const OUTPUT_SHARE: usize = 2;
 
 /// Clients at their soft limit.
 #[derive(Default)]

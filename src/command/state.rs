@@ -3,13 +3,14 @@
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
 use super::block::Blocking;
+use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
-use crate::config::Config;
-use crate::keyspace::{Keyspace, Policy};
+use crate::config::{Config, MaxmemoryPolicy};
+use crate::keyspace::{Keyspace, Order, Policy, Scope};
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::resp::{Broadcast, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
@@ -31,6 +32,8 @@ pub struct State {
     pub next_client_id: u64,
     pub pubsub: PubSub,
     pub tracking: TrackingTable,
+    /// How `maxmemory` is kept.
+    pub eviction: Eviction,
     /// Turns in a row that ended with too large a tracking table.
     pub crowded_turns: usize,
     /// Classes of keyspace events that are published, as their parameter has them; 0: none.
@@ -163,8 +166,19 @@ impl State {
 
     /// Lets the keyspace count accesses as the eviction policy asks.
     pub fn apply_policy(&mut self) {
+        let (scope, order) = match self.config.maxmemory_policy {
+            MaxmemoryPolicy::VolatileLru => (Scope::Volatile, Order::Lru),
+            MaxmemoryPolicy::VolatileLfu => (Scope::Volatile, Order::Lfu),
+            MaxmemoryPolicy::VolatileTtl => (Scope::Volatile, Order::Ttl),
+            MaxmemoryPolicy::VolatileRandom => (Scope::Volatile, Order::Random),
+            MaxmemoryPolicy::AllkeysLru => (Scope::All, Order::Lru),
+            MaxmemoryPolicy::AllkeysLfu => (Scope::All, Order::Lfu),
+            MaxmemoryPolicy::AllkeysRandom => (Scope::All, Order::Random),
+            MaxmemoryPolicy::Noeviction => (Scope::None, Order::Lru),
+        };
         let policy = Policy {
-            lfu: self.config.maxmemory_policy.is_lfu(),
+            scope,
+            order,
             lfu_log_factor: self.config.lfu_log_factor,
             lfu_decay_time: self.config.lfu_decay_time,
             ..self.keyspace.policy()

@@ -140,8 +140,6 @@ config! {
     lfu_log_factor: u32,
     /// Minutes until the access counter drops by one.
     lfu_decay_time: u32,
-    /// Free evicted values in the background.
-    lazyfree_lazy_eviction: bool,
     /// Most fields of a compact hash.
     hash_max_listpack_entries: usize,
     /// Longest string in a compact hash, bytes.

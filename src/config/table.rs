@@ -265,7 +265,6 @@ const PORT_MAX: i128 = u16::MAX as i128;
 const MIB: i128 = 1 << 20;
 
 const PERSISTENCE: &str = "persistence";
-const EVICTION: &str = "eviction";
 const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
@@ -482,19 +481,15 @@ pub static TABLE: &[Param] = &[
     // Memory.
     Param::new("maxmemory", "0", Kind::Maxmemory)
         .field(field!(maxmemory))
-        .later(EVICTION)
         .doc("Most memory: bytes, N% of what there is, or auto; 0 is no limit."),
     choice("maxmemory-policy", "noeviction", MaxmemoryPolicy::NAMES)
         .field(field!(maxmemory_policy))
-        .later(EVICTION)
         .doc("What to evict at maxmemory."),
     int("maxmemory-samples", "5", 1, INT_MAX)
         .field(field!(maxmemory_samples))
-        .later(EVICTION)
         .doc("Candidates looked at per eviction."),
     int("maxmemory-eviction-tenacity", "10", 0, 100)
         .field(field!(maxmemory_eviction_tenacity))
-        .later(EVICTION)
         .doc("How long a slice of eviction may take."),
     Param::new(
         "maxmemory-clients",
@@ -510,8 +505,7 @@ pub static TABLE: &[Param] = &[
         .field(field!(lfu_decay_time))
         .doc("Minutes until the access counter drops by one."),
     flag("lazyfree-lazy-eviction", "no")
-        .field(field!(lazyfree_lazy_eviction))
-        .later(EVICTION)
+        .never(ALWAYS_IN_SLICES)
         .doc("Free evicted values in the background."),
     flag("lazyfree-lazy-expire", "no")
         .never(ALWAYS_IN_SLICES)

@@ -208,6 +208,12 @@ impl Arena {
         prefetch(address.wrapping_add(64));
     }
 
+    /// Hints that the first bytes of the slot will be read soon.
+    #[inline]
+    pub fn prefetch_start(&self, slot: Ref) {
+        prefetch(self.base.as_ptr().wrapping_add(slot.offset()));
+    }
+
     /// Bytes in live slots.
     pub fn used(&self) -> usize {
         self.used

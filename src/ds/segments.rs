@@ -56,6 +56,21 @@ struct Segment<T> {
     depth: u32,
 }
 
+/// A place in a walk that goes round the table a few neighbours at a time. Where it stands after the
+/// table changed is near enough: nothing is promised but that every slot is met again and again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    position: u64,
+    group: usize,
+}
+
+impl Round {
+    /// A walk that begins somewhere: at the hash that `chance` is.
+    pub fn from(chance: u64) -> Round {
+        Round { position: position(chance), group: 0 }
+    }
+}
+
 /// The position of `hash` in the hash space, `0..2^57`.
 #[inline]
 pub fn position(hash: u64) -> u64 {
@@ -164,6 +179,31 @@ impl<T: Copy + Default> Segments<T> {
         let next = (prefix(position, depth) as u64 + 1) << (POSITION_BITS - depth);
         let slots = segment.into_iter().flat_map(|segment| segment.table.iter());
         (slots, (next < 1 << POSITION_BITS).then_some(next))
+    }
+
+    /// Calls `visit` for the up to eight slots at `round`, which lie side by side, and moves it on;
+    /// true when it came past the end and begins anew.
+    #[inline]
+    pub fn visit_neighbors(&self, round: &mut Round, mut visit: impl FnMut(&T)) -> bool {
+        let Some(segment) = self.segment(round.position) else { return true };
+        segment.table.group(round.group).for_each(&mut visit);
+        round.group += 1;
+        if round.group < segment.table.groups() {
+            return false;
+        }
+        let places = prefix(round.position, segment.depth) as u64 + 1;
+        let next = places << (POSITION_BITS - segment.depth);
+        let ended = next >= 1 << POSITION_BITS;
+        *round = Round { position: if ended { 0 } else { next }, group: 0 };
+        ended
+    }
+
+    /// Hints that the slots at `round` will be visited soon.
+    #[inline]
+    pub fn prefetch_neighbors(&self, round: Round) {
+        if let Some(segment) = self.segment(round.position) {
+            prefetch(segment.table.group_address(round.group));
+        }
     }
 
     /// Visits slots from `cursor` on in the order of their positions: at least `count` unless the

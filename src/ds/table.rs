@@ -182,8 +182,26 @@ impl<T: Copy + Default> Table<T> {
 
     /// All slots.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        let buckets = self.groups.iter().flat_map(|group| group.tags.iter().zip(&group.slots));
+        (0..self.groups.len()).flat_map(|index| self.group(index))
+    }
+
+    /// How many groups of neighbours there are.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The slots of group `index`; none when there is no such group.
+    #[inline]
+    pub fn group(&self, index: usize) -> impl Iterator<Item = &T> {
+        let group = self.groups.get(index).into_iter();
+        let buckets = group.flat_map(|group| group.tags.iter().zip(&group.slots));
         buckets.filter(|(tag, _)| **tag >= FULL).map(|(_, slot)| slot)
+    }
+
+    /// Where group `index` stands, for a prefetch.
+    #[inline]
+    pub fn group_address(&self, index: usize) -> *const u8 {
+        self.groups.as_ptr().wrapping_add(index).cast()
     }
 
     /// Where a search for `hash` begins, for a prefetch. Half of the groups end in the next cache

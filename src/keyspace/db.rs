@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use crate::ds::arena::Ref;
+use crate::ds::segments::Round;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
 use crate::keyspace::shared::{Shared, bump};
@@ -72,6 +73,8 @@ pub struct Db {
     pub(super) index: usize,
     pub(super) store: Store,
     pub(super) watched: Watched,
+    /// Where eviction looks for keys next.
+    pub(super) round: Round,
     /// Keys that clients wait for.
     awaited: HashSet<Box<[u8]>, RandomState>,
 }
@@ -86,7 +89,8 @@ pub(super) struct Found {
 impl Db {
     pub(super) fn new(shared: Rc<Shared>, index: usize) -> Db {
         let store = Store::new(Rc::clone(&shared));
-        Db { shared, index, store, watched: Watched::default(), awaited: HashSet::default() }
+        let (watched, round) = (Watched::default(), Round::default());
+        Db { shared, index, store, watched, round, awaited: HashSet::default() }
     }
 
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
@@ -431,7 +435,7 @@ impl Db {
     pub(super) fn put(&mut self, key: &[u8], content: Content<'_>, expiry: Expiry) {
         let found = self.locate(key);
         let clock = match found {
-            Some(found) if self.shared.policy.get().lfu => {
+            Some(found) if self.shared.policy.get().is_lfu() => {
                 self.shared.clock_used(self.store.entry(found.at).clock())
             }
             _ => self.shared.clock_new(),

@@ -1,11 +1,13 @@
-//! What happens to keys without a command saying so: they expire, they come into being as part of
-//! some write, they are looked for in vain. Kept here until the caller has told those who follow
+//! What happens to keys without a command saying so: they expire, they are evicted, they come into
+//! being as part of some write, they are looked for in vain. Kept here until the caller has told those who follow
 //! such events.
 //!
 //! Invariant: only what somebody asked for is kept; with nobody interested it costs one load where
 //! such a thing happens, and nothing elsewhere.
 
 use std::cell::{Cell, RefCell};
+
+use crate::base::alloc;
 
 /// What can happen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,6 +23,8 @@ pub enum Happening {
     FieldsExpired = 8,
     /// The key was removed because nothing was left of its value.
     Emptied = 16,
+    /// The key was removed because memory was short.
+    Evicted = 32,
 }
 
 /// A set of happenings that somebody follows.
@@ -52,6 +56,7 @@ pub struct Record {
 pub struct Journal {
     interest: Cell<Interest>,
     records: RefCell<Vec<Record>>,
+    bytes: Cell<usize>,
 }
 
 impl Journal {
@@ -70,11 +75,19 @@ impl Journal {
 
     #[cold]
     fn push(&self, record: Record) {
+        let bytes = size_of::<Record>() + alloc::estimate(record.key.len());
+        self.bytes.set(self.bytes.get() + bytes);
         self.records.borrow_mut().push(record);
+    }
+
+    /// Bytes that the records take, about.
+    pub fn memory(&self) -> usize {
+        self.bytes.get()
     }
 
     /// Takes all records out.
     pub fn take(&self) -> Vec<Record> {
+        self.bytes.set(0);
         self.records.take()
     }
 }

@@ -50,6 +50,11 @@ impl Garbage {
         (stores + self.values.len()) as u64
     }
 
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.parts.is_empty() && self.stores.is_empty()
+    }
+
     /// Objects freed since the last reset.
     pub fn freed(&self) -> u64 {
         self.freed
@@ -75,7 +80,7 @@ impl Garbage {
                 self.stores.pop_front();
             }
         }
-        !(self.values.is_empty() && self.parts.is_empty() && self.stores.is_empty())
+        !self.is_empty()
     }
 }
 

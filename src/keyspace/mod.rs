@@ -10,6 +10,7 @@
 
 mod db;
 mod entry;
+mod evict;
 mod expire;
 mod fields;
 mod journal;
@@ -25,6 +26,8 @@ mod tests;
 use std::rc::Rc;
 
 pub use self::db::{After, Db, Expiry, KeyHash, KeyInfo, WrongType};
+use self::evict::EvictionPool;
+pub use self::evict::{Evicted, Order, Scope};
 pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;
@@ -36,6 +39,7 @@ use self::watch::Watcher;
 pub struct Keyspace {
     shared: Rc<Shared>,
     databases: Vec<Db>,
+    pool: EvictionPool,
 }
 
 /// When a flush frees what it removes.
@@ -90,7 +94,7 @@ impl Keyspace {
         let shared = Rc::new(Shared::new(seed));
         let db = |index| Db::new(Rc::clone(&shared), index as usize);
         let databases = (0..databases).map(db).collect();
-        Keyspace { shared, databases }
+        Keyspace { shared, databases, pool: EvictionPool::default() }
     }
 
     /// Sets the unix time in milliseconds that every decision uses until the next call.
@@ -118,6 +122,8 @@ impl Keyspace {
     /// Changes how keys age and expire.
     pub fn set_policy(&mut self, policy: Policy) {
         self.shared.policy.set(policy);
+        // What was ranked by another policy is out of place.
+        self.pool.clear();
     }
 
     /// What is to be kept for [`Keyspace::take_records`] from now on.
@@ -128,6 +134,11 @@ impl Keyspace {
     /// What happened since the last call, as far as somebody follows it.
     pub fn take_records(&mut self) -> Vec<Record> {
         self.shared.journal.take()
+    }
+
+    /// Bytes that those records take until they are taken, about.
+    pub fn records_memory(&self) -> usize {
+        self.shared.journal.memory()
     }
 
     /// How many databases there are.
@@ -234,6 +245,11 @@ impl Keyspace {
         self.shared.garbage.borrow_mut().free_some(budget)
     }
 
+    /// Whether something waits for [`Keyspace::lazyfree`].
+    pub fn has_garbage(&self) -> bool {
+        !self.shared.garbage.borrow().is_empty()
+    }
+
     /// Removes all keys of one database or of all; returns how many there were.
     pub fn flush(&mut self, db: Option<usize>, mode: FlushMode) -> usize {
         let range = db.map_or(0..self.databases.len(), |db| db..db + 1);
@@ -247,6 +263,7 @@ impl Keyspace {
             hits: self.shared.hits.get(),
             misses: self.shared.misses.get(),
             expired_keys: self.shared.expired_keys.get(),
+            evicted_keys: self.shared.evicted_keys.get(),
             lazyfreed: garbage.freed(),
             lazyfree_pending: garbage.pending(),
         }
@@ -257,6 +274,7 @@ impl Keyspace {
         self.shared.hits.set(0);
         self.shared.misses.set(0);
         self.shared.expired_keys.set(0);
+        self.shared.evicted_keys.set(0);
         self.shared.garbage.borrow_mut().reset_freed();
     }
 

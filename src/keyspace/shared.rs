@@ -10,6 +10,7 @@ use std::cell::{Cell, RefCell};
 use crate::base::hash::Keyed;
 use crate::base::rng::Rng;
 use crate::keyspace::entry::Clock;
+use crate::keyspace::evict::{Order, Scope};
 use crate::keyspace::journal::Journal;
 use crate::keyspace::lazyfree::Garbage;
 use crate::types::Value;
@@ -17,11 +18,14 @@ use crate::types::Value;
 /// The counter a new key starts with under LFU, as in Redis.
 const LFU_COUNTER_NEW: u8 = 5;
 
-/// How keys age and whether they expire on their own.
+/// How keys age, which may be evicted, and whether they expire on their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// Clocks count frequency (LFU) instead of the time of the last use (LRU).
-    pub lfu: bool,
+    /// Which keys may be evicted.
+    pub scope: Scope,
+    /// Which of them first. Under [`Order::Lfu`] clocks count frequency, else the time of the last
+    /// use.
+    pub order: Order,
     /// `lfu-log-factor`: the higher, the more uses a counter step takes.
     pub lfu_log_factor: u32,
     /// `lfu-decay-time`: minutes per step that a counter loses; 0: none.
@@ -32,7 +36,21 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { lfu: false, lfu_log_factor: 10, lfu_decay_time: 1, active_expire: true }
+        Policy {
+            scope: Scope::None,
+            order: Order::Lru,
+            lfu_log_factor: 10,
+            lfu_decay_time: 1,
+            active_expire: true,
+        }
+    }
+}
+
+impl Policy {
+    /// Whether clocks count frequency.
+    #[inline]
+    pub fn is_lfu(&self) -> bool {
+        self.order == Order::Lfu
     }
 }
 
@@ -45,6 +63,8 @@ pub struct Counters {
     pub misses: u64,
     /// Keys removed because of their deadline.
     pub expired_keys: u64,
+    /// Keys removed because memory was short.
+    pub evicted_keys: u64,
     /// Objects freed in slices.
     pub lazyfreed: u64,
     /// Objects that wait to be freed in slices; not reset.
@@ -60,6 +80,7 @@ pub struct Shared {
     pub hits: Cell<u64>,
     pub misses: Cell<u64>,
     pub expired_keys: Cell<u64>,
+    pub evicted_keys: Cell<u64>,
     pub garbage: RefCell<Garbage>,
     pub journal: Journal,
     /// Keys that somebody awaits and that came into being, with their databases, in order.
@@ -77,6 +98,7 @@ impl Shared {
             hits: Cell::new(0),
             misses: Cell::new(0),
             expired_keys: Cell::new(0),
+            evicted_keys: Cell::new(0),
             garbage: RefCell::default(),
             journal: Journal::default(),
             awaited: RefCell::default(),
@@ -105,7 +127,7 @@ impl Shared {
 
     /// The clock of a key that is new.
     pub fn clock_new(&self) -> Clock {
-        match self.policy.get().lfu {
+        match self.policy.get().is_lfu() {
             true => self.lfu_clock(LFU_COUNTER_NEW),
             false => self.lru_clock(),
         }
@@ -114,7 +136,7 @@ impl Shared {
     /// The clock of a key that is used now and had `clock` before.
     #[inline]
     pub fn clock_used(&self, clock: Clock) -> Clock {
-        match self.policy.get().lfu {
+        match self.policy.get().is_lfu() {
             true => self.lfu_clock(self.lfu_increment(self.lfu_counter(clock))),
             false => self.lru_clock(),
         }

@@ -445,7 +445,7 @@ fn lookups_leave_the_traces_they_promise() {
 #[test]
 fn frequency_rises_with_use_and_decays_with_time() {
     let mut keyspace = keyspace(12);
-    keyspace.set_policy(Policy { lfu: true, ..Policy::default() });
+    keyspace.set_policy(Policy { order: Order::Lfu, ..Policy::default() });
     let frequency = |keyspace: &mut Keyspace| keyspace.db(0).info(b"k").expect("there").frequency;
     keyspace.db(0).set(b"k", b"v", Expiry::Clear);
     assert_eq!(frequency(&mut keyspace), 5);

@@ -294,8 +294,11 @@ impl Server {
             client.flags.remove(ClientFlags::THROTTLED);
             self.driver.submit(Op::Receive { conn });
         }
-        if !client.output.is_empty() || client.has(ClientFlags::CLOSE_AFTER_REPLY) {
-            self.state.make_writable(id);
+        match client.output.is_empty() {
+            // At once, so that nobody sees a client that has its reply to QUIT.
+            true if client.has(ClientFlags::CLOSE_AFTER_REPLY) => self.close(id),
+            true => {}
+            false => self.state.make_writable(id),
         }
     }
 

@@ -31,9 +31,12 @@ pub fn process(
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Served };
     let (protocol, db) = (client.protocol, client.db as usize);
     client.active_s = state.clock.unix_ms() / 1000;
-    let reply_at = out.len();
     let mut ctx = Ctx { args, reply: Reply { out, protocol }, state, id, db };
-    match gates(&mut ctx, command) {
+    let verdict = gates(&mut ctx, command);
+    // What eviction told this client precedes the reply, and CLIENT REPLY does not silence it.
+    ctx.take_messages();
+    let reply_at = ctx.reply.out.len();
+    match verdict {
         Ok(Pass::Call(command)) => run(&mut ctx, command),
         Ok(Pass::Queue(command)) => queue(&mut ctx, command),
         Ok(Pass::Postpone) => return Verdict::Postponed,
@@ -78,6 +81,10 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     }
     if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
         return Err(errors::NOT_IN_TRANSACTION.into());
+    }
+    let reply_bytes = ctx.reply.out.capacity();
+    if ctx.state.is_out_of_memory(reply_bytes) && refused_out_of_memory(ctx, id) {
+        return Err(errors::OUT_OF_MEMORY.into());
     }
     if listens && !allowed_to_subscribers(row) {
         return Err(errors::only_pubsub(ctx.state.table.row(id).full_name()));
@@ -151,22 +158,31 @@ fn paused(ctx: &mut Ctx<'_>, row: &Command) -> bool {
     if pause.until_ms <= ctx.state.clock.unix_ms() {
         return false;
     }
-    !pause.writes_only || may_write(row.flags) || (row.name == "exec" && queue_writes(ctx))
+    !pause.writes_only || may_write(row.flags) || (row.name == "exec" && queue_has(ctx, may_write))
 }
 
 fn may_write(flags: Flags) -> bool {
     flags.intersects(Flags::WRITE.or(Flags::MAY_REPLICATE))
 }
 
-fn queue_writes(ctx: &Ctx<'_>) -> bool {
+/// Whether the client's queue holds a command with such flags.
+fn queue_has(ctx: &Ctx<'_>, wanted: impl Fn(Flags) -> bool) -> bool {
     let client = ctx.state.clients.get(ctx.id);
     let transaction = client.and_then(|client| client.transaction.as_ref());
-    transaction.is_some_and(|transaction| {
-        transaction
-            .queue
-            .iter()
-            .any(|queued| may_write(ctx.state.table.command(queued.command).flags))
-    })
+    let queue = transaction.into_iter().flat_map(|transaction| &transaction.queue);
+    queue.map(|queued| ctx.state.table.command(queued.command).flags).any(wanted)
+}
+
+/// Whether a command is refused while there is too much data: one that adds to it, and in MULTI
+/// every one that would be queued.
+fn refused_out_of_memory(ctx: &mut Ctx<'_>, id: CommandId) -> bool {
+    let denied = |flags: Flags| flags.has(Flags::DENYOOM);
+    let row = ctx.state.table.command(id);
+    match row.name {
+        "exec" => queue_has(ctx, denied),
+        "discard" | "quit" | "reset" => false,
+        _ => denied(row.flags) || ctx.client().has(ClientFlags::MULTI),
+    }
 }
 
 fn runs_in_multi(name: &str) -> bool {

@@ -213,6 +213,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         next_client_id: 1,
         pubsub: PubSub::default(),
         tracking: TrackingTable::default(),
+        eviction: Default::default(),
         crowded_turns: 0,
         events: 0,
         followed: false,

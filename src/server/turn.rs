@@ -40,6 +40,7 @@ impl Server {
         self.driver.wait(sleep, &mut completions);
         let start = stamp();
         self.tick();
+        self.state.begin_eviction();
         for completion in completions.drain(..) {
             self.handle(completion);
         }
@@ -86,16 +87,19 @@ impl Server {
     /// Slices of work that nobody waits for, in a turn that began at `start`.
     fn background(&mut self, start: Stamp) {
         let state = &mut self.state;
-        let slice_ns = SLICE_NS.max(state.clock.elapsed_ns(start, stamp()) / 2);
+        let clock = state.clock.clone();
+        let slice_ns = SLICE_NS.max(clock.elapsed_ns(start, stamp()) / 2);
         // While clients are paused the data set stands still.
         let expiring = !state.paused()
-            && in_slice(&state.clock, slice_ns, || state.keyspace.expire_due(EXPIRE_RECORDS));
+            && in_slice(&clock, slice_ns, || state.keyspace.expire_due(EXPIRE_RECORDS));
+        let freeing = in_slice(&clock, slice_ns, || state.keyspace.lazyfree(LAZYFREE_PIECES));
+        // What was deleted still counts; only once it is freed is it known what else must go.
+        let evicting = !freeing && in_slice(&clock, slice_ns, || state.evict_some());
         if state.followed {
             state.tell_records(None);
         }
-        let freeing = in_slice(&state.clock, slice_ns, || state.keyspace.lazyfree(LAZYFREE_PIECES));
         let tracking = state.limit_tracking_table() | state.tracking.drop_some();
-        self.busy = expiring || freeing || tracking;
+        self.busy = expiring || freeing || evicting || tracking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
         }

@@ -3,6 +3,7 @@
 mod bitmap;
 mod connection;
 mod debug;
+mod evict;
 mod generic;
 mod geo;
 mod hash;

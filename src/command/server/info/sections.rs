@@ -176,16 +176,17 @@ fn traffic(text: &mut Text, state: &State) {
 
 fn keys(text: &mut Text, state: &State) {
     let counters = state.keyspace.counters();
+    let (exceeded_us, exceeded_now_us) = state.exceeded_us();
     text.field("expired_keys", counters.expired_keys);
     // Keys go at their deadline: there is no cycle that could fall behind.
     text.field("expired_stale_perc", "0.00");
     text.fields(&[
         ("expired_time_cap_reached_count", 0),
         ("expire_cycle_cpu_milliseconds", 0),
-        ("evicted_keys", 0),
+        ("evicted_keys", counters.evicted_keys),
         ("evicted_clients", state.stats.evicted_clients),
-        ("total_eviction_exceeded_time", 0),
-        ("current_eviction_exceeded_time", 0),
+        ("total_eviction_exceeded_time", exceeded_us / 1000),
+        ("current_eviction_exceeded_time", exceeded_now_us / 1000),
         ("keyspace_hits", counters.hits),
         ("keyspace_misses", counters.misses),
     ]);
