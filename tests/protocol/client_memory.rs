@@ -125,6 +125,66 @@ fn evicted_in_the_middle_of_a_pipeline_a_client_gets_no_more_replies() {
     });
 }
 
+/// Wherever a reply or a message comes from, who it is for may be evicted by it.
+#[test]
+fn eviction_in_the_middle_of_something_leaves_the_others_alone() {
+    each_backend(|server| {
+        let mut observer = observer(server);
+        let value = "v".repeat(200_000);
+        observer.check(&format!("SET large {value}"), ok());
+        observer.check("CONFIG SET maxmemory-clients 2mb", ok());
+        let get = "GET large\r\n".repeat(16);
+        let publish = format!("PUBLISH self {value}\r\n").repeat(16);
+        let cases = [
+            format!("MULTI\r\n{get}EXEC\r\nPING\r\n"),
+            format!("HELLO 3\r\nSUBSCRIBE self\r\n{publish}PING\r\n"),
+            format!("HELLO 3\r\nSUBSCRIBE self\r\nMULTI\r\n{get}EXEC\r\nPING\r\n"),
+            format!("MONITOR\r\n{}", "PING\r\n".repeat(100)),
+        ];
+        for case in cases {
+            let mut client = server.client();
+            // It may be gone before it has sent all.
+            let _ = client.try_send(case.as_bytes());
+            observer.check("PING", simple("PONG"));
+        }
+        let mut waiting: Vec<Client> = (0..8).map(|_| server.client()).collect();
+        for client in &mut waiting {
+            client.send(b"BLMPOP 0 1 list LEFT COUNT 100\r\n");
+        }
+        server.wait_until("they wait", |s| s.info("blocked_clients") == "8");
+        for _ in 0..8 {
+            let pushed = observer.run(&format!("RPUSH list {value} {value} {value} {value}"));
+            assert!(pushed == int(4), "a client that waits takes all");
+        }
+        observer.check("PING", simple("PONG"));
+        server.wait_until("some are evicted", |s| s.info("evicted_clients") != "0");
+    });
+}
+
+#[test]
+fn a_flood_of_unfinished_requests_stays_within_the_limit() {
+    each_backend(|server| {
+        let mut observer = observer(server);
+        observer.check("CONFIG SET maxmemory-clients 4mb", ok());
+        let before = server.rss();
+        let part = [&b"*250\r\n"[..], &b"$1000\r\n".repeat(1)].concat();
+        let args = [&vec![b'a'; 1000][..], b"\r\n$1000\r\n"].concat().repeat(150);
+        let _flood: Vec<Client> = (0..100)
+            .map(|_| {
+                let mut client = server.client();
+                // Who is evicted meanwhile need not be heard out.
+                let _ = client.try_send(&[&part[..], &args].concat());
+                client
+            })
+            .collect();
+        server.wait_until("enough are evicted", |s| {
+            s.info("evicted_clients").parse::<u32>().is_ok_and(|count| count > 50)
+        });
+        observer.check("PING", simple("PONG"));
+        assert!(server.rss() < before + 16 * 1024 * 1024);
+    });
+}
+
 #[test]
 fn a_queue_of_commands_is_input_that_waits() {
     each_backend_with(&["--client-query-buffer-limit", "1mb"], |server| {
