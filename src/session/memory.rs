@@ -26,6 +26,12 @@ impl ClientMemory {
         self.output
     }
 
+    /// Bytes that count against the limit.
+    #[inline]
+    pub fn counted(&self) -> usize {
+        self.large_output + self.rest
+    }
+
     /// The limit, in bytes.
     pub fn limit(&self) -> Option<usize> {
         self.limit
@@ -40,7 +46,7 @@ impl ClientMemory {
     /// Whether the limit is reached with `more` bytes that are not noted yet.
     #[inline]
     pub fn is_over(&self, more: usize) -> bool {
-        self.limit.is_some_and(|limit| self.large_output + self.rest + more >= limit)
+        self.limit.is_some_and(|limit| self.counted() + more >= limit)
     }
 
     /// Takes note of a client's output buffers.

@@ -167,13 +167,13 @@ fn a_flood_of_unfinished_requests_stays_within_the_limit() {
         let mut observer = observer(server);
         observer.check("CONFIG SET maxmemory-clients 4mb", ok());
         let before = server.rss();
-        let part = [&b"*250\r\n"[..], &b"$1000\r\n".repeat(1)].concat();
+        let start = &b"*250\r\n$1000\r\n"[..];
         let args = [&vec![b'a'; 1000][..], b"\r\n$1000\r\n"].concat().repeat(150);
         let _flood: Vec<Client> = (0..100)
             .map(|_| {
                 let mut client = server.client();
                 // Who is evicted meanwhile need not be heard out.
-                let _ = client.try_send(&[&part[..], &args].concat());
+                let _ = client.try_send(&[start, &args].concat());
                 client
             })
             .collect();
@@ -183,6 +183,33 @@ fn a_flood_of_unfinished_requests_stays_within_the_limit() {
         observer.check("PING", simple("PONG"));
         assert!(server.rss() < before + 16 * 1024 * 1024);
     });
+}
+
+#[test]
+fn full_output_buffers_evict_no_keys_and_refuse_no_writes() {
+    let limit = ["--maxmemory", "32mb", "--maxmemory-policy"];
+    for policy in ["allkeys-lru", "noeviction"] {
+        each_backend_with(&[&limit[..], &[policy]].concat(), |server| {
+            let mut client = server.client();
+            client.check("SETRANGE large 1000000 x", int(1_000_001));
+            client.check("DEBUG POPULATE 10000 key 500", ok());
+            let _readers: Vec<Client> = (0..4)
+                .map(|_| {
+                    let mut reader = server.client();
+                    reader.send(&b"GET large\r\n".repeat(30));
+                    reader
+                })
+                .collect();
+            server.wait_until("their output is more than the limit", |s| {
+                s.info("mem_not_counted_for_evict").parse::<u64>().is_ok_and(|b| b > 32 << 20)
+            });
+            for key in 0..1000 {
+                client.check(&format!("SET new:{key} value"), ok());
+            }
+            assert_eq!(server.info("evicted_keys"), "0");
+            client.check("DBSIZE", int(11_001));
+        });
+    }
 }
 
 #[test]

@@ -209,8 +209,12 @@ fn clusterlink(ctx: &mut Ctx) -> Outcome {
 // Buffers and settings.
 
 /// DEBUG CLIENT-EVICTION
-fn client_eviction(_ctx: &mut Ctx) -> Outcome {
-    Err("ERR maxmemory-clients is disabled.".into())
+fn client_eviction(ctx: &mut Ctx) -> Outcome {
+    let memory = &ctx.state.client_memory;
+    let limit = memory.limit().ok_or("ERR maxmemory-clients is disabled.")?;
+    let text = format!("limit: {limit}\ncounted: {}\n", memory.counted());
+    ctx.reply.verbatim("txt", text.as_bytes());
+    Ok(())
 }
 
 /// DEBUG REPLYBUFFER PEAK-RESET-TIME NEVER|RESET|milliseconds, RESIZING 0|1
