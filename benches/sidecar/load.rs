@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -178,7 +178,7 @@ pub fn drive(
     port: u16,
     mix: Mix,
     crowd: Crowd,
-    written: u64,
+    written: &AtomicU64,
     period: Duration,
 ) -> io::Result<Tally> {
     let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
@@ -232,27 +232,26 @@ fn watch(epoll: &rustix::fd::OwnedFd, stream: &TcpStream, index: usize) -> io::R
     Ok(epoll::add(epoll, stream, data, epoll::EventFlags::IN)?)
 }
 
-struct Driver {
+struct Driver<'a> {
     mix: Mix,
     rng: fastrand::Rng,
     request: Vec<u8>,
     /// Writes so far, by anybody.
-    written: u64,
+    written: &'a AtomicU64,
     tally: Tally,
 }
 
-impl Driver {
+impl Driver<'_> {
     fn send(&mut self, connection: &mut Connection) -> io::Result<()> {
         self.request.clear();
         connection.replies.awaited = 1;
         if connection.writes {
-            let number = self.written;
+            let number = self.written.fetch_add(1, Ordering::Relaxed);
             connection.replies.awaited = self.mix.write(number, &mut self.rng, &mut self.request);
-            self.written += 1;
             self.tally.writes += 1;
             self.tally.largest_request = self.tally.largest_request.max(self.request.len());
         } else {
-            self.mix.read(self.written, &mut self.rng, &mut self.request);
+            self.mix.read(self.written.load(Ordering::Relaxed), &mut self.rng, &mut self.request);
             self.tally.reads += 1;
         }
         connection.stream.write_all(&self.request)
@@ -272,12 +271,12 @@ impl Driver {
 }
 
 /// Asks for a large reply again and again, and takes it in sips.
-pub fn read_slowly(port: u16, mix: Mix, number: usize, stop: &AtomicBool) -> Tally {
+pub fn read_slowly(port: u16, number: usize, written: &AtomicU64, stop: &AtomicBool) -> Tally {
     let mut tally = Tally::default();
     let mut rng = fastrand::Rng::with_seed(number as u64);
     let mut input = vec![0; SLOW_BYTES];
     while !stop.load(Ordering::Relaxed) {
-        let outcome = read_one_slowly(port, mix, &mut rng, &mut input, &mut tally, stop);
+        let outcome = read_one_slowly(port, written, &mut rng, &mut input, &mut tally, stop);
         if outcome.is_err() && !stop.load(Ordering::Relaxed) {
             tally.lost += 1;
             thread::sleep(Duration::from_millis(100));
@@ -288,20 +287,19 @@ pub fn read_slowly(port: u16, mix: Mix, number: usize, stop: &AtomicBool) -> Tal
 
 fn read_one_slowly(
     port: u16,
-    mix: Mix,
+    written: &AtomicU64,
     rng: &mut fastrand::Rng,
     input: &mut [u8],
     tally: &mut Tally,
     stop: &AtomicBool,
 ) -> io::Result<()> {
-    assert_eq!(mix, Mix::Sessions, "slow readers ask for sessions");
     let mut stream = client::connect(port)?;
     // A small window, or the kernel takes most of the reply at once.
     rustix::net::sockopt::set_socket_recv_buffer_size(&stream, SLOW_BYTES)?;
     let mut request = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         request.clear();
-        mix::read_sessions(SLOW_KEYS, 200_000, rng, &mut request);
+        mix::read_sessions(SLOW_KEYS, written.load(Ordering::Relaxed), rng, &mut request);
         stream.write_all(&request)?;
         tally.reads += 1;
         let mut replies = Replies { awaited: 1, ..Replies::default() };

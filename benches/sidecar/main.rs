@@ -27,7 +27,7 @@ mod watch;
 
 use std::io;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -93,12 +93,12 @@ struct Outcome {
 /// Fills a server, lets a crowd of clients at it, and watches it.
 fn run(server: &Server, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<Outcome> {
     let (port, pid, stop) = (server.port, server.pid(), &AtomicBool::new(false));
-    let written = load::fill(port, mix)?.writes;
+    let written = &AtomicU64::new(load::fill(port, mix)?.writes);
     let (tally, samples, pings) = thread::scope(|scope| {
         let samples = scope.spawn(move || watch::sample(port, pid, stop));
         let pings = scope.spawn(move || watch::ping(port, stop));
         let slow: Vec<_> = (0..crowd.slow_readers)
-            .map(|number| scope.spawn(move || load::read_slowly(port, mix, number, stop)))
+            .map(|number| scope.spawn(move || load::read_slowly(port, number, written, stop)))
             .collect();
         let tally = load::drive(port, mix, crowd, written, period);
         stop.store(true, Ordering::Relaxed);
@@ -183,7 +183,9 @@ fn report_sample(policy: &str, mix: Mix, outcome: &Outcome) -> bool {
     for error in tally.examples.iter().filter(|error| !error.starts_with("OOM")) {
         eprintln!("an error: {error}");
     }
-    let evicts = policy != "noeviction";
+    // Keys without a TTL fill up what volatile policies may not take; sessions all have one.
+    let evicts =
+        policy.starts_with("allkeys") || (policy.starts_with("volatile") && mix == Mix::Sessions);
     samples.over_max <= used_allowed as i64
         && rss_over <= rss_allowed as i64
         && tally.errors() == tally.refused
