@@ -5,7 +5,8 @@
 //! named by a [`Ref`] of 5 bytes, its offset in units of 8 bytes, which keeps hash tables small.
 //! What describes a page stands beside the pages, so a fresh page is handed out from its start
 //! and its untouched 4 KiB pages cost nothing. An empty page joins a small resident reserve or
-//! goes back to the system.
+//! goes back to the system. A page with few slots left is emptied into others of its class
+//! ([`Arena::compact`]), so that a change of the sizes in demand leaves no holes behind.
 //!
 //! Why not the general allocator: its classes near 100 bytes are 12 to 16 bytes apart and its
 //! references take 8 bytes; together a fifth of the memory of a small entry.
@@ -40,6 +41,10 @@ const HUGE_PAGE_BYTES: usize = 1 << 21;
 /// kernel for every insert and delete.
 const WARM_PAGES_MAX: u32 = 8;
 const PAGES_PER_BLOCK: usize = 1024;
+/// Pages that one search for a sparse one looks at.
+const SEARCH_PAGES: u32 = 1024;
+/// A page that is fuller than this is not worth emptying: more bytes would be moved to less gain.
+const SPARSE_BYTES_MAX: usize = PAGE_BYTES / 16 * 15;
 const NO_PAGE: u32 = u32::MAX;
 const NO_UNIT: u16 = u16::MAX;
 
@@ -90,6 +95,20 @@ impl Page {
     fn is_full(&self) -> bool {
         self.free == NO_UNIT && self.bump + self.class > PAGE_UNITS
     }
+
+    /// Slots of a page of this class.
+    fn slots(&self) -> u16 {
+        PAGE_UNITS / self.class
+    }
+
+    fn free_slots(&self) -> u32 {
+        u32::from(self.slots() - self.live)
+    }
+
+    /// Bytes in live slots.
+    fn live_bytes(&self) -> usize {
+        usize::from(self.live) * usize::from(self.class) * UNIT
+    }
 }
 
 /// Slots of many sizes in one range of addresses.
@@ -102,6 +121,10 @@ pub struct Arena {
     pages: Vec<Box<[Page]>>,
     page_count: u32,
     open: [u32; CLASSES + 1],
+    /// Free slots in the pages of each class.
+    room: [u32; CLASSES + 1],
+    /// Where the next search for a sparse page begins.
+    hand: u32,
     warm: u32,
     warm_len: u32,
     cold: u32,
@@ -118,6 +141,8 @@ impl Default for Arena {
             pages: Vec::new(),
             page_count: 0,
             open: [NO_PAGE; CLASSES + 1],
+            room: [0; CLASSES + 1],
+            hand: 0,
             warm: NO_PAGE,
             warm_len: 0,
             cold: NO_PAGE,
@@ -160,16 +185,72 @@ impl Arena {
         page.free = unit;
         page.live -= 1;
         let is_empty = page.live == 0;
+        self.room[class] += 1;
         self.used -= class * UNIT;
         account(-(class * UNIT).cast_signed());
         if is_empty {
             if !was_full {
                 self.unlink(index, class);
             }
+            self.room[class] -= self.page(index).free_slots();
             self.retire(index);
         } else if was_full {
             self.link(index, class);
         }
+    }
+
+    /// Moves the slots of a sparse page to others of its class and gives the page up: from where to
+    /// where each went. The old places are free. `None` when there is no such page among those
+    /// looked at; the next call looks at others.
+    pub fn compact(&mut self) -> Option<Vec<(Ref, Ref)>> {
+        let index = self.sparse_page()?;
+        let class = usize::from(self.page(index).class);
+        self.unlink(index, class);
+        self.room[class] -= self.page(index).free_slots();
+        let moved = self.live_slots(index).into_iter().map(|unit| {
+            let (from, page) = (Ref::new(index, unit), self.open[class]);
+            let to = Ref::new(page, self.take_slot(page));
+            self.copy(from, to, class * UNIT);
+            (from, to)
+        });
+        let moved = moved.collect();
+        self.page_mut(index).live = 0;
+        self.retire(index);
+        Some(moved)
+    }
+
+    /// The sparsest of the pages at the hand whose slots fit into others of their class.
+    fn sparse_page(&mut self) -> Option<u32> {
+        let fits = |page: &Page| {
+            let elsewhere = self.room[usize::from(page.class)] - page.free_slots();
+            u32::from(page.live) <= elsewhere && page.live_bytes() <= SPARSE_BYTES_MAX
+        };
+        let looked_at = (0..self.page_count.min(SEARCH_PAGES))
+            .map(|step| (self.hand + step) % self.page_count)
+            .filter(|&index| self.page(index).live > 0 && fits(self.page(index)));
+        let sparsest = looked_at.min_by_key(|&index| self.page(index).live_bytes());
+        self.hand = (self.hand + SEARCH_PAGES) % self.page_count.max(1);
+        sparsest
+    }
+
+    /// The units of a page where slots in use begin.
+    fn live_slots(&self, index: u32) -> Vec<u16> {
+        let mut free = [false; PAGE_UNITS as usize];
+        let mut unit = self.page(index).free;
+        while unit != NO_UNIT {
+            free[usize::from(unit)] = true;
+            let head = self.bytes(Ref::new(index, unit));
+            unit = u16::from_le_bytes([head[0], head[1]]);
+        }
+        let Page { bump, class, .. } = *self.page(index);
+        let units = (0..bump).step_by(usize::from(class));
+        units.filter(|&unit| !free[usize::from(unit)]).collect()
+    }
+
+    fn copy(&mut self, from: Ref, to: Ref, len: usize) {
+        let mut slot = [0; SLOT_BYTES_MAX];
+        slot[..len].copy_from_slice(&self.bytes(from)[..len]);
+        self.bytes_mut(to)[..len].copy_from_slice(&slot[..len]);
     }
 
     /// The bytes from the start of the slot to the end of its page; the caller knows the length.
@@ -270,6 +351,7 @@ impl Arena {
             free
         };
         self.page_mut(index).live += 1;
+        self.room[usize::from(class)] -= 1;
         if self.page(index).is_full() {
             self.unlink(index, usize::from(class));
         }
@@ -292,6 +374,7 @@ impl Arena {
             self.fresh_page()
         };
         *self.page_mut(index) = Page { class: class as u16, ..Page::EMPTY };
+        self.room[class] += self.page(index).free_slots();
         self.link(index, class);
         index
     }
@@ -458,6 +541,7 @@ fn aligned(start: *mut u8, bytes: usize) -> NonNull<u8> {
 mod tests {
     use super::*;
     use crate::base::rng::Rng;
+    use std::collections::HashMap;
 
     /// Fills a slot with bytes that tell it from every other.
     fn fill(arena: &mut Arena, slot: Ref, len: usize, mark: u64) {
@@ -490,6 +574,41 @@ mod tests {
         assert_eq!(arena.used(), used);
         live.iter().for_each(|&(slot, ..)| arena.free(slot));
         assert_eq!(arena.used(), 0);
+    }
+
+    #[test]
+    fn compaction_keeps_every_slot_and_gives_pages_back() {
+        let (mut arena, mut rng, mut live) = (Arena::default(), Rng::seeded(6), HashMap::new());
+        for round in 0..4 {
+            for mark in round * 20_000..(round + 1) * 20_000 {
+                let len = [24, 100, 360, 1000][rng.below(4)];
+                let slot = arena.alloc(len);
+                fill(&mut arena, slot, len, mark);
+                live.insert(slot.0, (len, mark));
+            }
+            live.retain(|&slot, _| {
+                let stays = rng.below(3) == 0;
+                if !stays {
+                    arena.free(Ref(slot));
+                }
+                stays
+            });
+            let before = arena.touched();
+            while let Some(moved) = arena.compact() {
+                for (from, to) in moved {
+                    let entry = live.remove(&from.0).expect("a live slot was moved");
+                    assert!(live.insert(to.0, entry).is_none());
+                }
+            }
+            let slack = arena.touched() - arena.used();
+            assert!(slack < before / 10 + (WARM_PAGES_MAX as usize + 4) * PAGE_BYTES, "{slack}");
+            assert!(
+                live.iter()
+                    .all(|(&slot, &(len, mark))| { is_filled(&arena, Ref(slot), len, mark) })
+            );
+        }
+        live.keys().for_each(|&slot| arena.free(Ref(slot)));
+        assert_eq!((arena.used(), arena.room.iter().sum::<u32>()), (0, 0));
     }
 
     #[test]

@@ -34,6 +34,7 @@ use self::shared::Shared;
 pub use self::shared::{Counters, Policy};
 use self::store::Store;
 use self::watch::Watcher;
+use crate::ds::arena::Arena;
 
 /// All databases.
 pub struct Keyspace {
@@ -245,6 +246,19 @@ impl Keyspace {
         self.shared.garbage.borrow_mut().free_some(budget)
     }
 
+    /// Moves some entries (up to a page of them, some ten microseconds) closer together if freed slots
+    /// between them take too much memory; true when there is more to do.
+    pub fn compact(&mut self) -> bool {
+        let mut more = false;
+        for db in self.databases.iter_mut().filter(|db| is_loose(db.store.arena())) {
+            let moved = db.store.compact();
+            let count = self.shared.moved_entries.get() + moved.unwrap_or(0) as u64;
+            self.shared.moved_entries.set(count);
+            more |= moved.is_some();
+        }
+        more
+    }
+
     /// Whether something waits for [`Keyspace::lazyfree`].
     pub fn has_garbage(&self) -> bool {
         !self.shared.garbage.borrow().is_empty()
@@ -264,6 +278,7 @@ impl Keyspace {
             misses: self.shared.misses.get(),
             expired_keys: self.shared.expired_keys.get(),
             evicted_keys: self.shared.evicted_keys.get(),
+            moved_entries: self.shared.moved_entries.get(),
             lazyfreed: garbage.freed(),
             lazyfree_pending: garbage.pending(),
         }
@@ -275,6 +290,7 @@ impl Keyspace {
         self.shared.misses.set(0);
         self.shared.expired_keys.set(0);
         self.shared.evicted_keys.set(0);
+        self.shared.moved_entries.set(0);
         self.shared.garbage.borrow_mut().reset_freed();
     }
 
@@ -308,6 +324,13 @@ impl Keyspace {
     pub fn give_back_spare(&mut self) {
         self.databases.iter_mut().for_each(|db| db.store.give_back_spare());
     }
+}
+
+/// Whether freed slots take more than a sixteenth of what is used, beyond what a few pages in every
+/// class may.
+fn is_loose(arena: &Arena) -> bool {
+    const SLACK_BYTES_MIN: usize = 2 << 20;
+    arena.touched() - arena.used() > SLACK_BYTES_MIN + arena.used() / 16
 }
 
 impl Db {

@@ -65,6 +65,8 @@ pub struct Counters {
     pub expired_keys: u64,
     /// Keys removed because memory was short.
     pub evicted_keys: u64,
+    /// Entries moved closer together.
+    pub moved_entries: u64,
     /// Objects freed in slices.
     pub lazyfreed: u64,
     /// Objects that wait to be freed in slices; not reset.
@@ -81,6 +83,7 @@ pub struct Shared {
     pub misses: Cell<u64>,
     pub expired_keys: Cell<u64>,
     pub evicted_keys: Cell<u64>,
+    pub moved_entries: Cell<u64>,
     pub garbage: RefCell<Garbage>,
     pub journal: Journal,
     /// Keys that somebody awaits and that came into being, with their databases, in order.
@@ -99,6 +102,7 @@ impl Shared {
             misses: Cell::new(0),
             expired_keys: Cell::new(0),
             evicted_keys: Cell::new(0),
+            moved_entries: Cell::new(0),
             garbage: RefCell::default(),
             journal: Journal::default(),
             awaited: RefCell::default(),

@@ -524,6 +524,18 @@ impl Store {
         self.table.candidates(hash, |&at| self.arena.prefetch(at));
     }
 
+    /// Moves the entries of a sparse page of the arena together with others: how many, or `None`
+    /// when there was no such page among those looked at.
+    pub fn compact(&mut self) -> Option<usize> {
+        let moved = self.arena.compact()?;
+        let hashes: Vec<u64> = moved.iter().map(|(_, to)| self.hash_of(*to)).collect();
+        hashes.iter().for_each(|&hash| self.table.prefetch(hash));
+        for (&hash, &(from, to)) in hashes.iter().zip(&moved) {
+            self.table.replace(hash, from, to);
+        }
+        Some(moved.len())
+    }
+
     /// Entries that a demolition frees.
     pub fn doomed(&self) -> usize {
         self.doomed.max(self.len())

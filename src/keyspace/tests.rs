@@ -704,3 +704,28 @@ fn a_scan_removes_the_keys_past_their_deadline_that_it_meets() {
     assert_eq!(keyspace.db(0).scan(0, 1000, &mut |_, _| visited += 1), 0);
     assert_eq!((visited, keyspace.db(0).len()), (50, 50));
 }
+
+#[test]
+fn compaction_moves_entries_and_changes_no_key() {
+    let mut keyspace = keyspace(83);
+    let name = |index: u32| format!("key:{index}").into_bytes();
+    let value = |index: u32| vec![b'v'; index as usize * 7 % 500];
+    for index in 0..40_000 {
+        let expiry = if index % 5 == 0 { Expiry::At(START + 1000) } else { Expiry::Clear };
+        keyspace.db(1).set(&name(index), &value(index), expiry);
+    }
+    for index in (0..40_000).filter(|index| index % 4 != 0) {
+        assert!(keyspace.db(1).remove(&name(index)));
+    }
+    let before = keyspace.memory().slack;
+    while keyspace.compact() {}
+    let after = keyspace.memory().slack;
+    assert!(before > 6 << 20 && after < 3 << 20, "{before} {after}");
+    assert!(keyspace.counters().moved_entries > 1000);
+    for index in (0..40_000).step_by(4) {
+        assert_eq!(text(keyspace.db(1).read(&name(index))), Some(value(index)));
+    }
+    keyspace.set_now(START + 2000);
+    while keyspace.expire_due(1000) {}
+    assert_eq!(keyspace.db(1).len(), 8000);
+}

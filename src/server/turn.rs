@@ -98,8 +98,9 @@ impl Server {
         if state.followed {
             state.tell_records(None);
         }
+        let compacting = in_slice(&clock, slice_ns, || state.keyspace.compact());
         let tracking = state.limit_tracking_table() | state.tracking.drop_some();
-        self.busy = expiring || freeing || evicting || tracking;
+        self.busy = expiring || freeing || evicting || compacting || tracking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
         }
