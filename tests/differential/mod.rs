@@ -24,6 +24,8 @@ const LIMITS: [&str; 5] = [
     "zset-max-listpack-entries 8",
 ];
 const BATCH: usize = 50;
+/// Earlier commands that a report shows.
+const RELATED_MAX: usize = 30;
 /// Batches between two comparisons of the whole data set.
 const BATCHES_PER_AUDIT: usize = 20;
 
@@ -77,6 +79,8 @@ struct Pair {
     auditors: [Client; 2],
     /// Commands that wait for EXEC.
     queued: Vec<Command>,
+    /// What was sent, for the report.
+    history: Vec<Command>,
     index: usize,
     errors: usize,
     seed: u64,
@@ -87,7 +91,8 @@ impl Pair {
         let mut auditors = [subject.client(), reference.client()];
         auditors.iter_mut().for_each(|client| assert!(!client.run(hello).is_error()));
         let (subject, reference) = (subject.client(), reference.client());
-        Pair { subject, reference, auditors, queued: Vec::new(), index: 0, errors: 0, seed }
+        let (queued, history) = (Vec::new(), Vec::new());
+        Pair { subject, reference, auditors, queued, history, index: 0, errors: 0, seed }
     }
 
     fn both(&mut self, line: &str) -> (Value, Value) {
@@ -105,6 +110,7 @@ impl Pair {
             let same = our_bytes == their_bytes || self.agree(command, &ours, &theirs);
             assert!(same, "{}", self.report(command, &ours, &theirs));
             self.follow_transaction(command, &theirs);
+            self.history.push(command.clone());
             self.index += 1;
             self.errors += usize::from(theirs.is_error());
         }
@@ -137,7 +143,14 @@ impl Pair {
         if command.is("exec") {
             text += &format!("queued: {:#?}\n", self.queued);
         }
-        text + &format!("  ours:   {ours:?}\n  theirs: {theirs:?}")
+        text +=
+            &format!("  ours:   {ours:?}\n  theirs: {theirs:?}\nbefore, with one of its words:\n");
+        let shared =
+            |earlier: &&Command| earlier.words[1..].iter().any(|w| command.words[1..].contains(w));
+        let mut related: Vec<_> =
+            self.history.iter().rev().filter(shared).take(RELATED_MAX).collect();
+        related.reverse();
+        related.into_iter().fold(text, |text, earlier| text + &format!("  {earlier:?}\n"))
     }
 
     /// Compares the data sets: the keys as SCAN and KEYS give them, and what each key holds.
