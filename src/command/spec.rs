@@ -24,6 +24,9 @@ pub struct Command {
     /// Categories beyond those that follow from the flags.
     pub acl: Categories,
     pub keys: &'static [KeySpec],
+    /// The argument that names an element of the collection at the first key, whose memory is worth
+    /// to be asked for ahead.
+    pub element: Option<usize>,
     /// Keys in positions that the specs cannot describe (`movablekeys`).
     pub extract_keys: Option<KeyExtractor>,
     pub summary: &'static str,
@@ -59,6 +62,7 @@ impl Command {
             group: Group::Generic,
             acl: Categories(0),
             keys: &[],
+            element: None,
             extract_keys: None,
             summary: "",
             complexity: "",
@@ -95,6 +99,11 @@ impl Command {
 
     pub const fn keys(mut self, keys: &'static [KeySpec]) -> Command {
         self.keys = keys;
+        self
+    }
+
+    pub const fn element(mut self, index: usize) -> Command {
+        self.element = Some(index);
         self
     }
 

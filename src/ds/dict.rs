@@ -93,6 +93,43 @@ impl Dict {
         self.table.find(self.hasher.hash(key), is_key)
     }
 
+    /// The hash of `key`, for the prefetches.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        self.hasher.hash(key)
+    }
+
+    /// First step of a prefetch: hints at the piece of the table that knows the key.
+    #[inline]
+    pub fn prefetch_segment(&self, hash: u64) {
+        self.table.prefetch(hash);
+    }
+
+    /// Second step, once the first has had time: hints at where the items stand that may be the
+    /// key's.
+    #[inline]
+    pub fn prefetch_places(&self, hash: u64) {
+        self.table.candidates(hash, |&id| self.items.prefetch(id));
+    }
+
+    /// Third step: hints at those items.
+    #[inline]
+    pub fn prefetch_items(&self, hash: u64) {
+        self.table.candidates(hash, |&id| self.prefetch_item(id));
+    }
+
+    /// Hints at where the item behind `id` stands.
+    #[inline]
+    pub fn prefetch_place(&self, id: u32) {
+        self.items.prefetch(id);
+    }
+
+    /// Hints at the item behind `id`, which is there.
+    #[inline]
+    pub fn prefetch_item(&self, id: u32) {
+        prefetch(item(&self.items, id).as_ptr());
+    }
+
     /// Key and payload of the item behind `id`; panics when there is none.
     #[inline]
     pub fn get(&self, id: u32) -> (&[u8], &[u8]) {

@@ -5,6 +5,8 @@
 //!
 //! Invariant: knows nothing of what it stores.
 
+use crate::ds::prefetch::prefetch;
+
 const CHUNK: usize = 256;
 const NONE: u16 = u16::MAX;
 
@@ -74,6 +76,15 @@ impl<T> Pool<T> {
         match self.chunks.get_mut(chunk)?.slots.get_mut(slot)? {
             Slot::Full(value) => Some(value),
             Slot::Free(_) => None,
+        }
+    }
+
+    /// Hints that the value behind `id` will be asked for.
+    #[inline]
+    pub fn prefetch(&self, id: u32) {
+        let (chunk, slot) = split(id);
+        if let Some(chunk) = self.chunks.get(chunk) {
+            prefetch(chunk.slots.as_ptr().wrapping_add(slot).cast());
         }
     }
 

@@ -10,6 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashSet;
 
 use crate::ds::arena::Ref;
+use crate::ds::dict::Dict;
 use crate::ds::segments::Round;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
@@ -366,6 +367,16 @@ impl Db {
     #[inline]
     pub fn prefetch_entry(&self, hash: KeyHash) {
         self.store.prefetch_entry(hash.0);
+    }
+
+    /// Third step, for a key whose value is a collection: what keeps its elements by name, if they
+    /// are so many that they have to be prefetched as well. Leaves no trace.
+    #[inline]
+    pub fn elements(&self, hash: KeyHash, key: &[u8]) -> Option<&Dict> {
+        /// Smaller ones lie in the cache anyway.
+        const LEN_MIN: usize = 4096;
+        let at = self.store.find(hash.0, key)?;
+        self.store.value(at).dict().filter(|dict| dict.len() >= LEN_MIN)
     }
 
     /// Sets `flag` when `key` changes from now on.

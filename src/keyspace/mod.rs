@@ -153,6 +153,12 @@ impl Keyspace {
         &mut self.databases[index]
     }
 
+    /// As [`Keyspace::db`], to be looked at.
+    #[inline]
+    pub fn view(&self, index: usize) -> &Db {
+        &self.databases[index]
+    }
+
     /// Exchanges the keys of two databases. Watchers stay with their database and learn of it
     /// where their key is there before or after.
     pub fn swap(&mut self, a: usize, b: usize) {

@@ -268,7 +268,7 @@ impl Reply<'_> {
     }
 
     /// Writes a length of one or two digits, which nearly all are, in one go.
-    #[inline]
+    #[inline(always)]
     fn header(&mut self, kind: u8, len: usize) {
         match u8::try_from(len) {
             Ok(len) if len < 10 => {

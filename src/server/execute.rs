@@ -6,12 +6,14 @@ use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request};
 use super::dispatch::{self, Verdict};
 use crate::base::clock::stamp;
 use crate::command::spec::Command;
+use crate::ds::dict::Dict;
 use crate::io::Driver;
-use crate::keyspace::KeyHash;
+use crate::keyspace::{Db, KeyHash};
 use crate::resp::Args;
 use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{ClientFlags, ClientId};
 use std::mem::take;
+use std::ptr;
 
 /// Batches smaller than this are executed at once: there is nothing to overlap.
 const PREFETCH_REQUESTS_MIN: usize = 3;
@@ -50,25 +52,36 @@ impl Server {
         }
     }
 
-    /// Starts the memory accesses of all requests before the first one runs: the segments'
-    /// control bytes first, then, when those have arrived, the entries.
-    fn prefetch(&mut self, requests: &[Request]) {
-        let mut keys = [(0usize, KeyHash::default()); BATCH_REQUESTS_MAX];
+    /// Starts the memory accesses of all requests before the first one runs, step by step, each when
+    /// the one before it has arrived: the segments' control bytes, the entries, and what the requests
+    /// name in big collections.
+    fn prefetch(&self, requests: &[Request]) {
+        let mut wanted = [None; BATCH_REQUESTS_MAX];
         let mut count = 0;
         for request in requests {
-            let Some(client) = self.state.clients.get(request.client) else { continue };
-            let Found::Call(Some(id)) = request.found else { continue };
-            let args = args(&self.batch, &self.driver, request);
-            let Some(key) = first_key(self.state.table.command(id), &args) else { continue };
-            let db = self.state.keyspace.db(client.db as usize);
-            let hash = db.hash(key);
-            db.prefetch_segment(hash);
-            keys[count] = (client.db as usize, hash);
+            let Some(target) = self.target(request) else { continue };
+            target.db.prefetch_segment(target.hash);
+            wanted[count] = Some(target);
             count += 1;
         }
-        for (db, hash) in &keys[..count] {
-            self.state.keyspace.db(*db).prefetch_entry(*hash);
+        let targets = || wanted[..count].iter().flatten();
+        targets().for_each(|target| target.db.prefetch_entry(target.hash));
+        if targets().any(|target| target.element.is_some()) {
+            prefetch_elements(targets());
         }
+    }
+
+    /// What a request will look up, as far as its command's row tells.
+    #[inline]
+    fn target(&self, request: &Request) -> Option<Target<'_>> {
+        let client = self.state.clients.get(request.client)?;
+        let Found::Call(Some(id)) = request.found else { return None };
+        let command = self.state.table.command(id);
+        let args = args(&self.batch, &self.driver, request);
+        let key = first_key(command, &args)?;
+        let db = self.state.keyspace.view(client.db as usize);
+        let element = command.element.and_then(|index| args.get(index));
+        Some(Target { db, hash: db.hash(key), key, element })
     }
 
     /// Runs consecutive requests of one client into one output buffer.
@@ -146,6 +159,39 @@ impl Server {
         }
         self.state.make_writable(id);
     }
+}
+
+/// A key that is about to be looked up, and an element of its collection.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    db: &'a Db,
+    hash: KeyHash,
+    key: &'a [u8],
+    element: Option<&'a [u8]>,
+}
+
+/// Starts the memory accesses to elements of big collections. A batch often keeps to one of them, so
+/// the last one is remembered.
+fn prefetch_elements<'a>(targets: impl Iterator<Item = &'a Target<'a>>) {
+    let mut wanted: [Option<(&Dict, u64)>; BATCH_REQUESTS_MAX] = [None; BATCH_REQUESTS_MAX];
+    let mut last: Option<(&Target<'_>, Option<&Dict>)> = None;
+    for (target, wanted) in targets.zip(&mut wanted) {
+        let Some(element) = target.element else { continue };
+        let dict = match last {
+            Some((other, dict)) if ptr::eq(other.db, target.db) && other.hash == target.hash => {
+                dict
+            }
+            _ => target.db.elements(target.hash, target.key),
+        };
+        last = Some((target, dict));
+        *wanted = dict.map(|dict| (dict, dict.hash(element)));
+        if let Some((dict, hash)) = *wanted {
+            dict.prefetch_segment(hash);
+        }
+    }
+    let wanted = || wanted.iter().flatten();
+    wanted().for_each(|(dict, hash)| dict.prefetch_places(*hash));
+    wanted().for_each(|(dict, hash)| dict.prefetch_items(*hash));
 }
 
 fn args<'a>(batch: &'a Batch, driver: &'a Driver, request: &Request) -> Args<'a> {

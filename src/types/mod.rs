@@ -18,6 +18,7 @@ use self::list::{List, ListRef};
 use self::set::{Set, SetRef};
 use self::zset::{Zset, ZsetRef};
 use crate::base::alloc;
+use crate::ds::dict::Dict;
 
 /// A string, as a lookup yields it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,17 @@ impl<'a> ValueRef<'a> {
             ValueType::Zset => ValueRef::Zset(ZsetRef::from_packed(encoding, bytes)),
             ValueType::Hash => ValueRef::Hash(HashRef::from_packed(encoding, bytes)),
             ValueType::Stream => unreachable!("no stream is ever stored"),
+        }
+    }
+
+    /// What keeps the elements of a big collection by name, where it has such.
+    #[inline]
+    pub fn dict(self) -> Option<&'a Dict> {
+        match self {
+            ValueRef::Set(SetRef::Table(dict)) => Some(dict),
+            ValueRef::Zset(ZsetRef::Tree(tree)) => Some(tree.dict()),
+            ValueRef::Hash(HashRef::Table(table)) => Some(table.dict()),
+            _ => None,
         }
     }
 

@@ -119,6 +119,13 @@ impl Zset {
         self.as_ref().len()
     }
 
+    /// Hints that members will be taken off this end one by one.
+    pub fn prefetch_end(&self, direction: Direction) {
+        if let Zset::Tree(tree) = self {
+            tree.prefetch_end(direction);
+        }
+    }
+
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -16,6 +16,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(READ_FAST)
         .acl(Categories::HASH)
         .keys(READ_ONE)
+        .element(2)
         .summary("Returns the value of a field in a hash.")
         .complexity("O(1)")
         .since("2.0.0")
@@ -36,6 +37,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(READ_FAST)
         .acl(Categories::HASH)
         .keys(LOOK_AT_ONE)
+        .element(2)
         .summary("Determines whether a field exists in a hash.")
         .complexity("O(1)")
         .since("2.0.0")
@@ -152,9 +154,11 @@ fn hgetall(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
     let (hash, now, reply) = ctx.hash_and_reply(key)?;
     reply.map(hash.map_or(0, |hash| hash.len(now)));
-    for (field, value) in hash.into_iter().flat_map(|hash| hash.iter(now)) {
-        reply_item(reply, field);
-        reply_item(reply, value);
+    if let Some(hash) = hash {
+        hash.iter(now).for_each(|(field, value)| {
+            reply_item(reply, field);
+            reply_item(reply, value);
+        });
     }
     Ok(())
 }
@@ -177,8 +181,8 @@ fn reply_column(
     let key = ctx.arg(1);
     let (hash, now, reply) = ctx.hash_and_reply(key)?;
     reply.array(hash.map_or(0, |hash| hash.len(now)));
-    for pair in hash.into_iter().flat_map(|hash| hash.iter(now)) {
-        reply_item(reply, column(pair));
+    if let Some(hash) = hash {
+        hash.iter(now).for_each(|pair| reply_item(reply, column(pair)));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::HASH)
         .keys(READ_AND_UPDATE_ONE)
+        .element(2)
         .summary(
             "Increments the integer value of a field in a hash by a number. Uses 0 as initial \
              value if the field doesn't exist.",
@@ -31,6 +32,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::HASH)
         .keys(READ_AND_UPDATE_ONE)
+        .element(2)
         .summary(
             "Increments the floating point value of a field by a number. Uses 0 as initial \
              value if the field doesn't exist.",

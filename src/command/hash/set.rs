@@ -20,6 +20,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::HASH)
         .keys(UPDATE_ONE)
+        .element(2)
         .summary("Creates or modifies the value of a field in a hash.")
         .complexity(
             "O(1) for each field/value pair added, so O(N) to add N field/value pairs when \
@@ -45,6 +46,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::HASH)
         .keys(INSERT_ONE)
+        .element(2)
         .summary("Sets the value of a field in a hash only when the field doesn't exist.")
         .complexity("O(1)")
         .since("2.0.0")
@@ -55,6 +57,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_FAST)
         .acl(Categories::HASH)
         .keys(DELETE_ONE)
+        .element(2)
         .summary(
             "Deletes one or more fields and their values from a hash. Deletes the hash if no \
              fields remain.",

@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_FAST.or(Flags::DENYOOM))
         .acl(Categories::SET)
         .keys(&[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::INSERT))])
+        .element(2)
         .summary("Adds one or more members to a set. Creates the key if it doesn't exist.")
         .complexity(
             "O(1) for each element added, so O(N) to add N elements when the command is called \
@@ -33,6 +34,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_FAST)
         .acl(Categories::SET)
         .keys(&[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::DELETE))])
+        .element(2)
         .summary(
             "Removes one or more members from a set. Deletes the set if the last member was \
              removed.",
@@ -60,6 +62,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(READ_FAST)
         .acl(Categories::SET)
         .keys(&[KeySpec::at(1).flags(KeyFlags::RO)])
+        .element(2)
         .summary("Determines whether a member belongs to a set.")
         .complexity("O(1)")
         .since("1.0.0")

@@ -18,6 +18,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::SORTEDSET)
         .keys(&[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::UPDATE))])
+        .element(3)
         .summary(
             "Adds one or more members to a sorted set, or updates their scores. Creates \
              the key if it doesn't exist.",
@@ -50,6 +51,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_GROWING_FAST)
         .acl(Categories::SORTEDSET)
         .keys(&[KeySpec::at(1).flags(KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE))])
+        .element(3)
         .summary("Increments the score of a member in a sorted set.")
         .complexity("O(log(N)) where N is the number of elements in the sorted set.")
         .since("1.2.0")

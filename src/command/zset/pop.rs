@@ -296,6 +296,7 @@ fn pop_from(ctx: &mut Ctx, key: &[u8], what: Pop) -> Result<bool, Reject> {
             Direction::Backward => members.rev().for_each(|m| show(reply, m, what.layout)),
         }
         zset.remove_range(ranks);
+        zset.prefetch_end(what.direction);
         count
     })?;
     let Some((count, after)) = popped else { return Ok(false) };

@@ -26,6 +26,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(READ_FAST)
         .acl(Categories::SORTEDSET)
         .keys(READ_ONE)
+        .element(2)
         .summary("Returns the score of a member in a sorted set.")
         .complexity("O(1)")
         .since("1.2.0")

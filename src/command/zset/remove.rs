@@ -21,6 +21,7 @@ pub const COMMANDS: &[Command] = &[
         .flags(WRITE_FAST)
         .acl(Categories::SORTEDSET)
         .keys(DELETE_ONE)
+        .element(2)
         .summary(
             "Removes one or more members from a sorted set. Deletes the sorted set if \
              all members were removed.",

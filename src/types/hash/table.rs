@@ -73,6 +73,11 @@ impl Table {
         table
     }
 
+    /// What keeps the fields by name.
+    pub fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
     /// Whether it has no fields, not even such that are past their deadline.
     pub fn is_empty(&self) -> bool {
         self.dict.is_empty()

@@ -6,10 +6,13 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::{NameRange, ScoreRange};
+use super::{Direction, NameRange, ScoreRange};
 use crate::ds::dict::Dict;
 use crate::ds::listpack::Item;
 use crate::ds::ranked::{self, Ranked};
+
+/// Smaller sets lie in the cache anyway.
+const PREFETCH_LEN_MIN: usize = 4096;
 
 /// A big sorted set.
 #[derive(Clone, Default)]
@@ -38,6 +41,37 @@ impl SortedSet {
             order.insert(score_of(payload), id, |id| dict.get(id).0);
         }
         SortedSet { dict, order }
+    }
+
+    /// What keeps the members by name.
+    pub fn dict(&self) -> &Dict {
+        &self.dict
+    }
+
+    /// Hints that members will be taken off this end one by one. Where each of them stands is known
+    /// only from the one before it, so they are asked for step by step, a few ahead: where the item
+    /// is, then the item, then its piece of the table.
+    pub fn prefetch_end(&self, direction: Direction) {
+        const AHEAD: Range<usize> = 4..13;
+        const STEP: usize = 3;
+        let len = self.len();
+        if len < PREFETCH_LEN_MIN {
+            return;
+        }
+        let mut ids = match direction {
+            Direction::Forward => self.order.range(AHEAD),
+            Direction::Backward => self.order.range(len - AHEAD.end..len - AHEAD.start),
+        };
+        let mut id = |skipped| {
+            let next = match direction {
+                Direction::Forward => ids.nth(skipped),
+                Direction::Backward => ids.nth_back(skipped),
+            };
+            next.expect("the set is longer").1
+        };
+        self.dict.prefetch_segment(self.dict.hash(self.dict.get(id(0)).0));
+        self.dict.prefetch_item(id(STEP));
+        self.dict.prefetch_place(id(STEP));
     }
 
     /// How many members there are.
