@@ -205,10 +205,9 @@ fn send<W: Fn(&mut Reply<'_>)>(outbox: &mut Outbox<'_>, id: ClientId, message: &
     let redirect = client.tracking.as_ref().and_then(|tracking| tracking.redirect);
     let receiver = match redirect {
         None => client,
-        // One that said QUIT and has its reply is gone, though the end of the send is still to come.
         Some(redirect) => match outbox.clients.get(redirect.client) {
-            Some(receiver) if !receiver.flags.intersects(ClientFlags::DEAF) => receiver,
-            _ => return tell_broken(outbox, id),
+            Some(receiver) => receiver,
+            None => return tell_broken(outbox, id),
         },
     };
     // RESP2 has no messages but those of channels, which only somebody else's can be.
