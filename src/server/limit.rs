@@ -60,7 +60,8 @@ impl Server {
             limits.next_look_ms = now_ms + LOOK_MS;
             self.state.follow_limit(limits.read());
         }
-        if self.state.maxmemory() > 0 {
+        // Without a limit of the group nothing depends on it, and finding out reads a file.
+        if self.state.maxmemory() > 0 && self.state.memory_limit.granted().is_some() {
             self.state.watch_resident(sys::resident_bytes());
         }
     }
