@@ -24,7 +24,8 @@ const LONG_KEY: usize = 255;
 const HAS_DEADLINE: u8 = 1;
 const WIDE_DEADLINE: u8 = 1 << 1;
 const OUTSIDE_VALUE: u8 = 1 << 2;
-// Bits 6 and 7 are kept free for the epoch of a snapshot.
+/// Set while a snapshot is taken: see `keyspace::snapshot`.
+const AHEAD: u8 = 1 << 7;
 
 const FLAGS_AT: usize = 1;
 const CLOCK_AT: usize = 2;
@@ -156,6 +157,12 @@ impl<'a> Entry<'a> {
         self.flags() & HAS_DEADLINE != 0
     }
 
+    /// Whether a snapshot has what the key was, or the key is younger than that.
+    #[inline]
+    pub fn is_ahead(self) -> bool {
+        self.flags() & AHEAD != 0
+    }
+
     /// Whether the value is a hash in its big encoding, whose fields may have deadlines.
     #[inline]
     pub fn is_big_hash(self) -> bool {
@@ -246,6 +253,10 @@ impl<'a> EntryMut<'a> {
     #[inline]
     pub fn set_clock(&mut self, clock: Clock) {
         self.0[CLOCK_AT..KEY_LEN_AT].copy_from_slice(&clock);
+    }
+
+    pub fn set_ahead(&mut self, ahead: bool) {
+        self.0[FLAGS_AT] = self.0[FLAGS_AT] & !AHEAD | if ahead { AHEAD } else { 0 };
     }
 
     pub fn set_encoding(&mut self, encoding: Encoding) {

@@ -126,7 +126,8 @@ impl Store {
     }
 
     /// Takes fields out that are past their deadline; how many, and whether any are left.
-    fn remove_past_fields(&mut self, at: Ref, budget: usize) -> (usize, bool) {
+    fn remove_past_fields(&mut self, hash: u64, at: Ref, budget: usize) -> (usize, bool) {
+        self.preserve(hash, at);
         let now = self.now();
         let Part::Outside(id) = self.entry(at).value() else { return (0, true) };
         let fields = self.values.get_mut(id).and_then(as_hash);
@@ -138,7 +139,7 @@ impl Db {
     /// Takes a slice of the fields out that are past their deadline, and the key with the last one;
     /// returns what that took from the wheel's budget.
     pub(super) fn expire_fields(&mut self, hash: u64, at: Ref) -> usize {
-        let (removed, remains) = self.store.remove_past_fields(at, SLICE_FIELDS);
+        let (removed, remains) = self.store.remove_past_fields(hash, at, SLICE_FIELDS);
         if removed == 0 {
             return 0;
         }

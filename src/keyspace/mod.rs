@@ -17,6 +17,7 @@ mod journal;
 mod lazyfree;
 mod scan;
 mod shared;
+mod snapshot;
 mod store;
 mod watch;
 
@@ -32,6 +33,8 @@ pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;
 pub use self::shared::{Counters, Policy};
+use self::snapshot::Detached;
+pub use self::snapshot::{Snap, Taker};
 use self::store::Store;
 use self::watch::Watcher;
 use crate::ds::arena::Arena;
@@ -41,6 +44,7 @@ pub struct Keyspace {
     shared: Rc<Shared>,
     databases: Vec<Db>,
     pool: EvictionPool,
+    detached: Detached,
 }
 
 /// When a flush frees what it removes.
@@ -95,7 +99,8 @@ impl Keyspace {
         let shared = Rc::new(Shared::new(seed));
         let db = |index| Db::new(Rc::clone(&shared), index as usize);
         let databases = (0..databases).map(db).collect();
-        Keyspace { shared, databases, pool: EvictionPool::default() }
+        let (pool, detached) = (EvictionPool::default(), Detached::default());
+        Keyspace { shared, databases, pool, detached }
     }
 
     /// Sets the unix time in milliseconds that every decision uses until the next call.
@@ -273,7 +278,19 @@ impl Keyspace {
     /// Removes all keys of one database or of all; returns how many there were.
     pub fn flush(&mut self, db: Option<usize>, mode: FlushMode) -> usize {
         let range = db.map_or(0..self.databases.len(), |db| db..db + 1);
-        self.databases[range].iter_mut().map(|db| db.flush(mode)).sum()
+        range.map(|db| self.flush_one(db, mode)).sum()
+    }
+
+    fn flush_one(&mut self, db: usize, mode: FlushMode) -> usize {
+        let store = self.databases[db].empty();
+        let removed = store.len();
+        match self.keep_unwalked(store) {
+            Some(store) if mode == FlushMode::Async => {
+                self.shared.garbage.borrow_mut().add_store(store);
+            }
+            freed_or_kept => drop(freed_or_kept),
+        }
+        removed
     }
 
     /// Statistics since the start or the last reset.
@@ -340,16 +357,11 @@ fn is_loose(arena: &Arena) -> bool {
 }
 
 impl Db {
-    fn flush(&mut self, mode: FlushMode) -> usize {
+    /// Takes all keys out.
+    fn empty(&mut self) -> Store {
         self.touch_all_watched(None);
         let fresh = Store::new(Rc::clone(&self.shared));
-        let store = std::mem::replace(&mut self.store, fresh);
-        let removed = store.len();
-        match mode {
-            FlushMode::Sync => drop(store),
-            FlushMode::Async => self.shared.garbage.borrow_mut().add_store(store),
-        }
-        removed
+        std::mem::replace(&mut self.store, fresh)
     }
 
     /// Tells watchers that all keys go and those of `replacement`, if any, come.

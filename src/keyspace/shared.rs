@@ -13,6 +13,7 @@ use crate::keyspace::entry::Clock;
 use crate::keyspace::evict::{Order, Scope};
 use crate::keyspace::journal::Journal;
 use crate::keyspace::lazyfree::Garbage;
+use crate::keyspace::snapshot::Taker;
 use crate::types::Value;
 
 /// The counter a new key starts with under LFU, as in Redis.
@@ -88,6 +89,8 @@ pub struct Shared {
     pub journal: Journal,
     /// Keys that somebody awaits and that came into being, with their databases, in order.
     pub awaited: RefCell<Vec<(usize, Box<[u8]>)>>,
+    /// Who takes the snapshot that is being taken.
+    pub taker: RefCell<Option<Box<dyn Taker>>>,
     pub rng: RefCell<Rng>,
     hasher: Keyed,
 }
@@ -106,6 +109,7 @@ impl Shared {
             garbage: RefCell::default(),
             journal: Journal::default(),
             awaited: RefCell::default(),
+            taker: RefCell::default(),
             rng: RefCell::new(Rng::seeded(seed)),
             hasher: Keyed::seeded(seed),
         }

@@ -13,6 +13,7 @@ use crate::ds::segments::{Hashing, Segments};
 use crate::keyspace::entry::{self, Clock, Draft, Entry, EntryMut, Part};
 use crate::keyspace::expire::Timers;
 use crate::keyspace::shared::Shared;
+use crate::keyspace::snapshot::WALKED;
 use crate::types::integer;
 use crate::types::{Encoding, StringRef, Value, ValueRef, ValueType};
 
@@ -34,6 +35,10 @@ pub struct Store {
     deadline_sum: i128,
     /// Hashes whose fields have a record in the wheel.
     pub(super) alarms: usize,
+    /// How far a snapshot's walk has come; `WALKED` without one.
+    pub(super) walked: u64,
+    /// The number that the database had when the walk began.
+    pub(super) walked_as: usize,
     /// Entries at the start of a demolition.
     doomed: usize,
     /// Where small collections are changed; kept for its capacity.
@@ -91,9 +96,15 @@ impl Store {
             expires: 0,
             deadline_sum: 0,
             alarms: 0,
+            walked: WALKED,
+            walked_as: 0,
             doomed: 0,
             buffer: Cell::default(),
         }
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     pub fn table(&self) -> &Segments<Ref> {
@@ -192,6 +203,9 @@ impl Store {
         deadline: Option<i64>,
         clock: Clock,
     ) {
+        if let Some(at) = old {
+            self.preserve(hash, at);
+        }
         let old_deadline = old.and_then(|at| self.entry(at).deadline());
         let old_key = old.map(|at| self.entry(at).draft());
         let (old_key_id, old_value_id) = match old_key {
@@ -274,14 +288,15 @@ impl Store {
     /// Writes an entry: over `old` when the slot has the right size, else into a new slot.
     fn write(&mut self, hash: u64, old: Option<Ref>, draft: Draft<'_>) {
         let bytes = arena::slot_bytes(draft.len());
-        if let Some(at) = old
-            && arena::slot_bytes(self.entry(at).len()) == bytes
-        {
-            draft.write(self.arena.bytes_mut(at));
+        let place = old.filter(|&at| arena::slot_bytes(self.entry(at).len()) == bytes);
+        let at = place.unwrap_or_else(|| self.arena.alloc(bytes));
+        draft.write(self.arena.bytes_mut(at));
+        if self.is_unwalked(hash) {
+            self.entry_mut(at).set_ahead(true);
+        }
+        if place.is_some() {
             return;
         }
-        let at = self.arena.alloc(bytes);
-        draft.write(self.arena.bytes_mut(at));
         match old {
             Some(old) => {
                 self.table.replace(hash, old, at);
@@ -308,6 +323,7 @@ impl Store {
 
     /// Changes the deadline of the entry at `at`.
     pub fn set_deadline(&mut self, hash: u64, at: Ref, deadline: Option<i64>) {
+        self.preserve(hash, at);
         let old = self.entry(at).deadline();
         if !self.entry_mut(at).set_deadline(deadline) {
             // The width differs: the entry is written anew from a copy.
@@ -337,6 +353,7 @@ impl Store {
 
     /// Takes the entry at `at` out; its value too when that stood outside.
     pub fn remove(&mut self, hash: u64, at: Ref) -> Option<Value> {
+        self.preserve(hash, at);
         let draft = self.entry(at).draft();
         let (key, value, deadline) =
             (outside_id(draft.key), outside_id(draft.value), draft.deadline);
@@ -395,6 +412,7 @@ impl Store {
         at: Ref,
         change: impl FnOnce(&mut Value) -> T,
     ) -> (T, bool) {
+        self.preserve(hash, at);
         let entry = self.entry(at);
         let (value_type, old_encoding) = (entry.value_type(), entry.encoding());
         let id = match entry.value() {
@@ -455,6 +473,7 @@ impl Store {
     /// The bytes of the string at `at`, lengthened with zeroes to at least `len` and from now on
     /// raw.
     pub fn string_mut(&mut self, hash: u64, key: &[u8], at: Ref, len: usize) -> &mut [u8] {
+        self.preserve(hash, at);
         let entry = self.entry(at);
         let at = match entry.value() {
             Part::Outside(_) => at,
