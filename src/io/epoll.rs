@@ -4,8 +4,8 @@
 //! Level-triggered. A connection is registered when it starts to receive and changed only when what
 //! it waits for changes: a pause, a short send, the end of the stream.
 //!
-//! Invariant: shows the observer what the ring driver shows; nothing is in flight in the kernel, so
-//! closing is immediate, yet reported with the next wait.
+//! Invariant: shows the observer what the ring driver shows; nothing of a connection is in flight in
+//! the kernel, so closing is immediate, yet reported with the next wait.
 
 #![allow(unsafe_code)]
 
@@ -13,6 +13,7 @@ use {
     super::{
         ACCEPT_BACKOFF_US, Completion, ConnId, Figures, IoError, IoErrorKind, Lease, ListenerId,
         Op, Settings, WatchId, deadline_us,
+        flusher::Flusher,
         gather::{Gathering, SECOND_LOOK_US},
         listener_id, now_us,
         op::{Connection, Due, Kind, Outgoing, Receiving, Table, pack, unpack},
@@ -30,7 +31,9 @@ use {
     std::{
         collections::VecDeque,
         fmt,
+        fs::File,
         os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
+        sync::Arc,
         thread,
         time::Duration,
     },
@@ -65,6 +68,8 @@ pub(super) struct Epoll {
     table: Table,
     listeners: Vec<Option<Listener>>,
     watches: Vec<WatchId>,
+    /// The thread that syncs files; there is none before the first one.
+    flusher: Option<Flusher>,
     starved: VecDeque<ConnId>,
     finished: Vec<Completion>,
     gathering: Gathering,
@@ -84,6 +89,7 @@ impl Epoll {
             table: Table::new(),
             listeners: Vec::new(),
             watches: Vec::new(),
+            flusher: None,
             starved: VecDeque::new(),
             finished: Vec::new(),
             gathering: Gathering::default(),
@@ -124,6 +130,7 @@ impl Epoll {
             Op::Send { conn, buf } => self.send(conn, buf),
             Op::Close { conn } => self.close(conn),
             Op::Watch { watch, fd } => self.watch(watch, fd),
+            Op::Sync { file } => self.sync(file),
         }
     }
 
@@ -171,7 +178,8 @@ impl Epoll {
         let ids = self.table.ids().into_iter();
         let operations = ids.filter_map(|conn| self.table.get(conn)).map(Connection::in_flight);
         let accepting = self.listeners.iter().flatten().filter(|one| one.retry_at_us.is_none());
-        operations.sum::<usize>() + accepting.count() + self.watches.len()
+        let syncing = self.flusher.as_ref().is_some_and(Flusher::is_busy);
+        operations.sum::<usize>() + accepting.count() + self.watches.len() + usize::from(syncing)
     }
 
     pub(super) fn figures(&self) -> Figures {
@@ -258,6 +266,10 @@ impl Epoll {
             (Kind::Watch, at) => {
                 let watch = self.watches.get(at.slot as usize);
                 out.extend(watch.map(|&watch| Completion::Ready { watch }));
+            }
+            (Kind::Sync, _) => {
+                let result = self.flusher.as_mut().and_then(Flusher::take);
+                out.extend(result.map(|result| Completion::Synced { result }));
             }
             (_, conn) => {
                 // Errors and hang-ups surface in the call they concern.
@@ -411,6 +423,16 @@ impl Epoll {
                 }
             }
         }
+    }
+
+    fn sync(&mut self, file: Arc<File>) {
+        let epoll = &self.epoll;
+        let flusher = self.flusher.get_or_insert_with(|| {
+            let flusher = Flusher::start();
+            register(epoll, flusher.done(), pack(Kind::Sync, slot(0)));
+            flusher
+        });
+        flusher.sync(file);
     }
 
     fn watch(&mut self, watch: WatchId, fd: RawFd) {

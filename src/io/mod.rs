@@ -11,6 +11,7 @@ pub mod errno;
 pub mod net;
 
 mod epoll;
+mod flusher;
 mod gather;
 mod op;
 mod pages;
@@ -29,7 +30,9 @@ use {
     epoll::Epoll,
     std::{
         fmt,
+        fs::File,
         os::fd::{BorrowedFd, OwnedFd, RawFd},
+        sync::Arc,
         time::Duration,
     },
     uring::Uring,
@@ -108,6 +111,12 @@ pub enum Op {
         /// What to watch; stays the caller's.
         fd: RawFd,
     },
+    /// Makes what was written to a file so far survive a power cut (fdatasync), then `Synced`. One at
+    /// a time (asserted): whoever writes meanwhile asks again afterwards, for all of it.
+    Sync {
+        /// Open until the completion, whatever becomes of it elsewhere.
+        file: Arc<File>,
+    },
 }
 
 /// What happened.
@@ -161,6 +170,12 @@ pub enum Completion {
     Ready {
         /// Which one.
         watch: WatchId,
+    },
+    /// The sync in flight is over. After an error nothing is known of what was written since the
+    /// last one that succeeded, and asking again would not tell.
+    Synced {
+        /// Whether all of it is durable.
+        result: Result<(), IoError>,
     },
 }
 

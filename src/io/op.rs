@@ -242,6 +242,7 @@ pub(super) enum Kind {
     Watch = 6,
     CancelAccept = 7,
     CancelEverything = 8,
+    Sync = 9,
 }
 
 /// Packs (kind:8, generation:24, slot:32). Never a pointer: a late completion of a slot in its
@@ -262,6 +263,7 @@ pub(super) fn unpack(user_data: u64) -> (Kind, ConnId) {
         6 => Kind::Watch,
         7 => Kind::CancelAccept,
         8 => Kind::CancelEverything,
+        9 => Kind::Sync,
         other => panic!("the kernel completed an operation of kind {other}, which nobody issued"),
     };
     let generation = (user_data >> 32) as u32 & GENERATION_MASK;
@@ -290,7 +292,7 @@ mod tests {
     #[test]
     fn user_data_survives_the_round_trip() {
         let conn = ConnId { slot: u32::MAX - 1, generation: GENERATION_MASK };
-        for kind in [Kind::Accept, Kind::Receive, Kind::Send, Kind::CancelEverything] {
+        for kind in [Kind::Accept, Kind::Receive, Kind::Send, Kind::CancelEverything, Kind::Sync] {
             assert_eq!(unpack(pack(kind, conn)), (kind, conn));
         }
     }

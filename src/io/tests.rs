@@ -134,6 +134,7 @@ impl Echo {
                 self.closed += 1;
             }
             Completion::Ready { watch } => panic!("nobody asked for {watch:?}"),
+            Completion::Synced { .. } => panic!("nobody asked for a sync"),
         }
     }
 
@@ -667,4 +668,37 @@ fn u19_where_seccomp_denies_the_ring_auto_takes_epoll_and_says_how_to_allow_it()
         assert_eq!(error.backend, Backend::Uring);
     });
     denied.join().expect("falls back");
+}
+
+#[test]
+fn a_sync_completes_once_and_another_can_follow() {
+    each(|settings, choice| {
+        let mut driver = Driver::open(choice, &settings).expect("opens");
+        let path = env::temp_dir().join(format!("sidering-sync-{choice:?}-{}", process::id()));
+        let file = Arc::new(File::create(&path).expect("a file"));
+        for _ in 0..3 {
+            (&*file).write_all(b"record").expect("written");
+            driver.submit(Op::Sync { file: Arc::clone(&file) });
+            assert_eq!(driver.in_flight(), 1);
+            let mut out = Vec::new();
+            driver.wait(Some(HANG), &mut out);
+            assert!(matches!(out[..], [Completion::Synced { result: Ok(()) }]), "{out:?}");
+            assert_eq!((driver.in_flight(), Arc::strong_count(&file)), (0, 1));
+        }
+        fs::remove_file(path).expect("removed");
+    });
+}
+
+#[test]
+fn a_file_that_cannot_be_synced_is_an_error() {
+    each(|settings, choice| {
+        let mut driver = Driver::open(choice, &settings).expect("opens");
+        // A pipe has nothing to sync.
+        let (_, writer) = std::io::pipe().expect("a pipe");
+        driver.submit(Op::Sync { file: Arc::new(File::from(OwnedFd::from(writer))) });
+        let mut out = Vec::new();
+        driver.wait(Some(HANG), &mut out);
+        let [Completion::Synced { result: Err(error) }] = out[..] else { panic!("{out:?}") };
+        assert_eq!(error.errno, libc::EINVAL);
+    });
 }

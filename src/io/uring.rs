@@ -20,7 +20,7 @@ use {
     },
     io_uring::{
         cqueue, opcode, squeue,
-        types::{CancelBuilder, Fd},
+        types::{CancelBuilder, Fd, FsyncFlags},
     },
     rustix::{
         fs::{OFlags, fcntl_getfl, fcntl_setfl},
@@ -28,8 +28,10 @@ use {
     },
     std::{
         collections::VecDeque,
+        fs::File,
         mem::ManuallyDrop,
         os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd},
+        sync::Arc,
         thread,
         time::Duration,
     },
@@ -75,6 +77,8 @@ pub(super) struct Uring {
     table: ManuallyDrop<Table>,
     listeners: Vec<Option<Listener>>,
     watches: Vec<Watched>,
+    /// The file of the sync in flight.
+    syncing: Option<Arc<File>>,
     starved: VecDeque<ConnId>,
     /// Completions the driver knows without the kernel; they leave with the next wait.
     finished: Vec<Completion>,
@@ -97,6 +101,7 @@ impl Uring {
             table: ManuallyDrop::new(Table::new()),
             listeners: Vec::new(),
             watches: Vec::new(),
+            syncing: None,
             starved: VecDeque::new(),
             finished: Vec::new(),
             gathering: Gathering::default(),
@@ -156,6 +161,7 @@ impl Uring {
                 self.watches.push(Watched { watch, fd });
                 self.arm_watch(self.watches.len() - 1);
             }
+            Op::Sync { file } => self.sync(file),
         }
     }
 
@@ -326,6 +332,7 @@ impl Uring {
             Kind::Accept => self.on_accept(conn.slot as usize, entry, out),
             Kind::CancelAccept => self.on_cancel_accept(conn.slot as usize),
             Kind::Watch => self.on_watch(conn.slot as usize, entry.result(), out),
+            Kind::Sync => self.on_sync(entry.result(), out),
             Kind::CancelEverything => {}
         }
     }
@@ -544,13 +551,39 @@ impl Uring {
     }
 }
 
+/// Files.
+impl Uring {
+    fn sync(&mut self, file: Arc<File>) {
+        assert!(self.syncing.is_none(), "one sync at a time");
+        let fd = Fd(file.as_raw_fd());
+        self.syncing = Some(file);
+        let entry = opcode::Fsync::new(fd).flags(FsyncFlags::DATASYNC).build();
+        self.push(entry, Kind::Sync, NOBODY);
+    }
+
+    fn on_sync(&mut self, result: i32, out: &mut Vec<Completion>) {
+        match IoError::from_result(result) {
+            // The kernel worker was interrupted before it began.
+            error if result < 0 && error.kind == IoErrorKind::Transient && !self.stopping => {
+                let file = self.syncing.take();
+                file.into_iter().for_each(|file| self.sync(file));
+            }
+            error => {
+                self.syncing = None;
+                let result = if result < 0 { Err(error) } else { Ok(()) };
+                out.push(Completion::Synced { result });
+            }
+        }
+    }
+}
+
 /// Submission entries.
 impl Uring {
     fn push(&mut self, entry: squeue::Entry, kind: Kind, conn: ConnId) {
         self.in_flight += 1;
         // SAFETY: descriptor and buffer of a connection stay in the table until nothing of it is in
-        // flight (`Connection::due`), a listener's in `listeners` likewise; a watched descriptor
-        // outlives the driver by the contract of `Op::Watch`. Drop leaks what is still in flight.
+        // flight (`Connection::due`), a listener's in `listeners` and a file's in `syncing` likewise; a
+        // watched descriptor outlives the driver by the contract of `Op::Watch`. Drop leaks what is still in flight.
         unsafe { self.ring.push(&entry.user_data(pack(kind, conn))) }
     }
 

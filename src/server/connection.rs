@@ -33,7 +33,7 @@ impl Server {
             Completion::Sent { conn, buf, bytes, result } => {
                 self.sent(conn, buf, bytes, result.err());
             }
-            Completion::Closed { .. } => {}
+            Completion::Closed { .. } | Completion::Synced { .. } => {}
             Completion::Ready { watch: LIMIT } => self.limit_told(),
             Completion::Ready { .. } => self.signalled(),
         }
