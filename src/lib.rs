@@ -13,6 +13,7 @@
 //! | 4 | [`session`] | the state of one connection |
 //! | 4 | [`config`] | one row per parameter |
 //! | 4 | [`observe`] | counters, slow log |
+//! | 4 | [`persist`] | bytes on disk: snapshots |
 //! | 5 | [`command`] | what clients can ask for: one row per command beside its handler |
 //! | 6 | [`server`] | the composition root: the loop turn, dispatch, connections |
 //!
@@ -25,6 +26,7 @@ pub mod ds;
 pub mod io;
 pub mod keyspace;
 pub mod observe;
+pub mod persist;
 pub mod resp;
 pub mod server;
 pub mod session;

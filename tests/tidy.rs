@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Modules and their rank. A file may use modules of lower rank and its own.
-const LAYERS: [(&str, u8); 11] = [
+const LAYERS: [(&str, u8); 12] = [
     ("base", 0),
     ("io", 1),
     ("resp", 1),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 11] = [
     ("session", 4),
     ("config", 4),
     ("observe", 4),
+    ("persist", 4),
     ("command", 5),
     ("server", 6),
 ];

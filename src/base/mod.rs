@@ -3,10 +3,12 @@
 pub mod alloc;
 pub mod cgroup;
 pub mod clock;
+pub mod crc;
 pub mod dtoa;
 pub mod glob;
 pub mod hash;
 pub mod log;
+pub mod lzf;
 pub mod num;
 pub mod rng;
 pub mod sys;

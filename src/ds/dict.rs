@@ -204,7 +204,12 @@ impl Dict {
 
     /// All items, in no particular order: number, key, payload.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &[u8], &[u8])> {
-        self.items.iter().map(|(id, item)| {
+        self.iter_from(0)
+    }
+
+    /// The items whose numbers are not below `first`, in the order of those.
+    pub fn iter_from(&self, first: u32) -> impl Iterator<Item = (u32, &[u8], &[u8])> {
+        self.items.iter_from(first).map(|(id, item)| {
             let (key, payload) = split(item);
             (id, key, payload)
         })

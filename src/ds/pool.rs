@@ -90,13 +90,20 @@ impl<T> Pool<T> {
 
     /// All values with their numbers.
     pub fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
+        self.iter_from(0)
+    }
+
+    /// The values whose numbers are not below `first`, with their numbers, in order.
+    pub fn iter_from(&self, first: u32) -> impl Iterator<Item = (u32, &T)> {
+        let (chunk, _) = split(first);
         let slots = (0..)
             .step_by(CHUNK)
             .zip(&self.chunks)
+            .skip(chunk)
             .flat_map(|(first, chunk)| (first..).zip(&chunk.slots));
-        slots.filter_map(|(id, slot)| match slot {
-            Slot::Full(value) => Some((id, value)),
-            Slot::Free(_) => None,
+        slots.filter_map(move |(id, slot)| match slot {
+            Slot::Full(value) if id >= first => Some((id, value)),
+            _ => None,
         })
     }
 

@@ -131,9 +131,14 @@ impl Quicklist {
         keeps.then(|| node.to_listpack())
     }
 
-    /// The listpacks that the nodes are, for a snapshot.
-    pub fn listpacks(&self) -> impl ExactSizeIterator<Item = Listpack> {
-        self.nodes.iter().map(Node::to_listpack)
+    /// Number of nodes.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The listpacks that the nodes from number `first` on are, for a snapshot.
+    pub fn listpacks(&self, first: usize) -> impl ExactSizeIterator<Item = Listpack> {
+        self.nodes.range(first.min(self.nodes.len())..).map(Node::to_listpack)
     }
 
     /// The element at one end.
@@ -725,7 +730,7 @@ mod tests {
             list.visit(index, count, |item| seen.push(item.to_vec()));
             assert!(seen.iter().eq(model.iter().skip(index).take(count)));
             let packed: Vec<_> =
-                list.listpacks().flat_map(|pack| texts(pack.view().iter())).collect();
+                list.listpacks(0).flat_map(|pack| texts(pack.view().iter())).collect();
             assert!(packed.iter().eq(&model));
         }
     }

@@ -14,7 +14,7 @@ use crate::ds::dict::Dict;
 use crate::ds::segments::Round;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
-use crate::keyspace::shared::{Shared, bump};
+use crate::keyspace::shared::{Shared, Usage, bump};
 use crate::keyspace::store::{Content, Parcel, Store};
 use crate::keyspace::watch::Watched;
 use crate::types::{Collection, Encoding, Value, ValueRef, ValueType, integer};
@@ -298,6 +298,14 @@ impl Db {
         self.store.set_deadline(found.hash, found.at, at);
         self.touch_watched(key);
         true
+    }
+
+    /// Makes the use of `key` what `usage` says, as far as the policy looks at that.
+    pub fn set_usage(&mut self, key: &[u8], usage: Usage) {
+        let Some(clock) = self.shared.clock_of(usage) else { return };
+        if let Some(found) = self.locate(key) {
+            self.store.entry_mut(found.at).set_clock(clock);
+        }
     }
 
     /// The type of the value at `key`. Leaves no trace.

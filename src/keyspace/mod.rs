@@ -32,7 +32,7 @@ pub use self::evict::{Evicted, Order, Scope};
 pub use self::journal::{Happening, Interest, Record};
 pub use self::scan::Visit;
 use self::shared::Shared;
-pub use self::shared::{Counters, Policy};
+pub use self::shared::{Counters, Facts, Policy, Usage};
 use self::snapshot::Detached;
 pub use self::snapshot::{Snap, Taker};
 use self::store::Store;
@@ -273,6 +273,11 @@ impl Keyspace {
     /// Whether something waits for [`Keyspace::lazyfree`].
     pub fn has_garbage(&self) -> bool {
         !self.shared.garbage.borrow().is_empty()
+    }
+
+    /// Whether fields of some hash have deadlines.
+    pub fn has_field_deadlines(&self) -> bool {
+        self.databases.iter().any(|db| db.store.alarms > 0)
     }
 
     /// Removes all keys of one database or of all; returns how many there were.

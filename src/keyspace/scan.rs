@@ -7,10 +7,11 @@
 
 use crate::ds::arena::Ref;
 use crate::keyspace::db::Db;
+use crate::keyspace::shared::Facts;
 use crate::types::{ValueRef, ValueType};
 
-/// Called with a key, its value and its deadline in unix milliseconds.
-pub type Visit<'a> = dyn FnMut(&[u8], ValueRef<'_>, Option<i64>) + 'a;
+/// Called with a key, its value and what else is known of it.
+pub type Visit<'a> = dyn FnMut(&[u8], ValueRef<'_>, &Facts) + 'a;
 
 impl Db {
     /// Visits keys from `cursor` on in the order of their hashes, at least `count` unless the end
@@ -39,13 +40,18 @@ impl Db {
         !self.store.is_gone(at)
     }
 
-    /// Calls `visit` for every key with its value and deadline, in no particular order.
-    pub fn for_each(&mut self, visit: &mut Visit<'_>) {
+    /// Calls `visit` for every key, in no particular order.
+    pub fn for_each(&self, visit: &mut Visit<'_>) {
         for &at in self.store.table().iter() {
             if self.is_live(at) {
-                visit(self.store.key(at), self.store.value(at), self.store.entry(at).deadline());
+                visit(self.store.key(at), self.store.value(at), &self.facts(at));
             }
         }
+    }
+
+    fn facts(&self, at: Ref) -> Facts {
+        let entry = self.store.entry(at);
+        Facts { deadline: entry.deadline(), usage: self.shared.usage(entry.clock()) }
     }
 
     /// Some key, all equally likely; `None` when there is none. Keys past their deadline that it

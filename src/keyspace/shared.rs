@@ -55,6 +55,26 @@ impl Policy {
     }
 }
 
+/// What is known of the use of a key, as snapshots and payloads tell it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Usage {
+    /// Nothing, or nothing that the eviction policy would look at.
+    #[default]
+    Unknown,
+    /// Seconds since the last use.
+    IdleSeconds(u64),
+    /// The LFU counter after its decay.
+    Frequency(u8),
+}
+
+/// What is said about a key besides its value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Unix milliseconds.
+    pub deadline: Option<i64>,
+    pub usage: Usage,
+}
+
 /// Statistics since the start or the last reset.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -165,6 +185,30 @@ impl Shared {
         const MASK: u32 = (1 << 24) - 1;
         let used = u32::from_le_bytes([a, b, c, 0]);
         u64::from(self.seconds().wrapping_sub(used) & MASK)
+    }
+
+    /// What a snapshot says of the use that `clock` stands for: what the policy evicts by.
+    pub fn usage(&self, clock: Clock) -> Usage {
+        match self.policy.get() {
+            Policy { scope: Scope::None, .. } => Usage::Unknown,
+            Policy { order: Order::Lru, .. } => Usage::IdleSeconds(self.idle_seconds(clock)),
+            Policy { order: Order::Lfu, .. } => Usage::Frequency(self.lfu_counter(clock)),
+            _ => Usage::Unknown,
+        }
+    }
+
+    /// The clock that stands for `usage` now; none if the policy does not count that.
+    pub fn clock_of(&self, usage: Usage) -> Option<Clock> {
+        match (usage, self.policy.get().is_lfu()) {
+            (Usage::Frequency(counter), true) => Some(self.lfu_clock(counter)),
+            (Usage::IdleSeconds(seconds), false) => {
+                const MASK: u64 = (1 << 24) - 1;
+                let used = self.seconds().wrapping_sub((seconds & MASK) as u32);
+                let [a, b, c, _] = used.to_le_bytes();
+                Some([a, b, c])
+            }
+            _ => None,
+        }
     }
 
     fn seconds(&self) -> u32 {

@@ -209,8 +209,8 @@ mod tests {
     fn contents(keyspace: &mut Keyspace) -> BTreeMap<(usize, Vec<u8>), String> {
         let mut all = BTreeMap::new();
         for db in 0..keyspace.databases() {
-            keyspace.db(db).for_each(&mut |key, value, deadline| {
-                all.insert((db, key.to_vec()), show(value, deadline));
+            keyspace.db(db).for_each(&mut |key, value, facts| {
+                all.insert((db, key.to_vec()), show(value, facts.deadline));
             });
         }
         all

@@ -94,10 +94,10 @@ fn of_keyspace(keyspace: &mut Keyspace) -> Signature {
             continue;
         }
         all.mix(&(index as u32).to_be_bytes());
-        db.for_each(&mut |key, value, deadline| {
+        db.for_each(&mut |key, value, facts| {
             let mut one = Signature::default();
             one.mix(key);
-            one.mix_value(value, deadline, now);
+            one.mix_value(value, facts.deadline, now);
             all.add(&one.0);
         });
     }

@@ -72,7 +72,7 @@ pub fn quicklist(ctx: &mut Ctx) -> Outcome {
     let ValueRef::List(ListRef::Quick(list)) = value(ctx)? else {
         return Err(errors::DEBUG_NOT_QUICKLIST.into());
     };
-    list.listpacks().for_each(|node| print_listpack(node.view()));
+    list.listpacks(0).for_each(|node| print_listpack(node.view()));
     ctx.reply.simple("Quicklist structure printed on stdout");
     Ok(())
 }

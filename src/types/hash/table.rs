@@ -191,6 +191,12 @@ impl Table {
         }
     }
 
+    /// All fields from number `first` on with what they hold, past or not, in the order of their
+    /// numbers.
+    pub fn entries(&self, first: u32) -> impl Iterator<Item = (u32, &[u8], Held<'_>)> {
+        self.dict.iter_from(first).map(|(id, field, payload)| (id, field, Held::read(payload)))
+    }
+
     /// All fields that are there at `now`, with their values.
     pub fn iter(&self, now: i64) -> impl Iterator<Item = (&[u8], &[u8])> {
         let held = self.dict.iter().map(|(_, field, payload)| (field, Held::read(payload)));

@@ -1,0 +1,7 @@
+//! Layer 4: bytes on disk.
+//!
+//! Snapshots in Redis's RDB format ([`rdb`]), whole or as the payload of one key ([`dump`]).
+//!
+//! Invariant: knows no clients, replies or settings; what it needs to know of those is handed in.
+
+pub mod rdb;

@@ -1,0 +1,10 @@
+//! RDB, the format of Redis's snapshots: what it consists of ([`format`](self::format)), writing
+//! ([`save`]).
+//!
+//! What is written is the lowest version that can express it: 10, which every Redis 7 and Valkey
+//! reads, and 12 (Redis 8) where fields of hashes have deadlines.
+//!
+//! Invariant: encoder and decoder do no I/O of their own.
+
+pub mod format;
+pub mod save;
