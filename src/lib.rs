@@ -10,6 +10,7 @@
 //! | 1 | [`ds`] | containers: entry arena, segment directory, timing wheel |
 //! | 2 | [`types`] | one file per value type |
 //! | 3 | [`keyspace`] | the only door to data: lookup, expiry, scan, watch |
+//! | 4 | [`persist`] | the files that survive the process |
 //! | 4 | [`session`] | the state of one connection |
 //! | 4 | [`config`] | one row per parameter |
 //! | 4 | [`observe`] | counters, slow log |

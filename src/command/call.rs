@@ -24,6 +24,7 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     let handler = command.handler.expect("only rows with a handler are called");
     let start = ctx.state.stamp;
     let reply_at = ctx.reply.out.len();
+    let changes = ctx.state.changes;
 
     let outcome = handler(ctx);
     if let Err(reject) = &outcome {
@@ -34,6 +35,9 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     if ctx.state.followed {
         ctx.state.tell_records(Some(ctx.id));
         remember_keys(ctx, command);
+    }
+    if ctx.state.effects.is_on() {
+        ctx.collect_effects(command, changes);
     }
     if ctx.reply.out.len() > UNCOUNTED_BYTES && ctx.state.limit_output(ctx.id, ctx.reply.out.len())
     {

@@ -87,7 +87,7 @@ impl State {
         let exceeded = alloc::used() > max;
         self.note_exceeded(exceeded);
         let fails = exceeded && !self.keyspace.may_shrink();
-        if self.followed {
+        if self.has_followers() {
             // What clients are told of evictions must not cause more of them.
             let before = alloc::used();
             self.tell_records(None);
@@ -117,8 +117,13 @@ impl State {
     fn memory_max(&self, reply: usize) -> usize {
         match self.maxmemory() {
             0 => usize::MAX,
-            max => max as usize + self.memory_not_counted(reply) + self.keyspace.records_memory(),
+            max => max as usize + self.memory_not_counted(reply) + self.uncounted_memory(),
         }
+    }
+
+    /// Bytes of what tells of changes: those must not cause more of them.
+    fn uncounted_memory(&self) -> usize {
+        self.keyspace.records_memory() + self.effects.memory()
     }
 
     fn note_exceeded(&mut self, exceeded: bool) {

@@ -602,9 +602,11 @@ fn set_expiry(ctx: &mut Ctx, unit: Unit, base: Base) -> Outcome {
     if allowed && deadline <= ctx.state.keyspace.now() {
         ctx.db().remove(key);
         ctx.modified(key, EventClass::Generic, "del");
+        ctx.effect(&[b"DEL", key]);
     } else if allowed {
         ctx.db().set_deadline(key, Some(deadline));
         ctx.modified(key, EventClass::Generic, "expire");
+        ctx.effect_with(&[b"PEXPIREAT", key], deadline);
     }
     ctx.reply.integer(allowed.into());
     Ok(())

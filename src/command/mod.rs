@@ -11,6 +11,7 @@ pub mod bounded;
 pub mod call;
 pub mod ctx;
 pub mod derived;
+pub mod effects;
 pub mod evict;
 pub mod sort;
 pub mod spec;

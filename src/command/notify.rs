@@ -109,16 +109,16 @@ impl State {
         let classes = self.config.notify_keyspace_events;
         let published = classes & (notify::KEYSPACE | notify::KEYEVENT) != 0;
         self.events = if published { classes } else { 0 };
-        let tracked = !self.tracking.is_idle();
+        let (tracked, logged) = (!self.tracking.is_idle(), self.effects.is_on());
         self.followed = self.events != 0 || tracked;
         let published = |class: EventClass| self.events & class.bit() != 0;
         let interest = Interest::default()
-            .with(Happening::Expired, published(EventClass::Expired) || tracked)
+            .with(Happening::Expired, published(EventClass::Expired) || tracked || logged)
             .with(Happening::New, published(EventClass::New))
             .with(Happening::Missed, published(EventClass::KeyMiss))
-            .with(Happening::FieldsExpired, published(EventClass::Hash) || tracked)
-            .with(Happening::Evicted, published(EventClass::Evicted) || tracked)
-            .with(Happening::Emptied, published(EventClass::Generic));
+            .with(Happening::FieldsExpired, published(EventClass::Hash) || tracked || logged)
+            .with(Happening::Evicted, published(EventClass::Evicted) || tracked || logged)
+            .with(Happening::Emptied, published(EventClass::Generic) || logged);
         self.keyspace.set_interest(interest);
     }
 
@@ -135,9 +135,20 @@ impl State {
     }
 
     /// Tells what stands in the keyspace's journal; `during` is the client in execution, if any.
-    #[cold]
+    #[inline]
     pub fn tell_records(&mut self, during: Option<ClientId>) {
-        for Record { happening, db, key } in self.keyspace.take_records() {
+        if self.keyspace.has_records() {
+            self.tell_all_records(during);
+        }
+    }
+
+    #[cold]
+    fn tell_all_records(&mut self, during: Option<ClientId>) {
+        for record in self.keyspace.take_records() {
+            if self.effects.is_on() {
+                self.collect_record(&record, during.is_none());
+            }
+            let Record { happening, db, key, .. } = record;
             let (class, name) = match happening {
                 Happening::Expired => (EventClass::Expired, "expired"),
                 Happening::New => (EventClass::New, "new"),

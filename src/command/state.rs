@@ -3,6 +3,7 @@
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
 use super::block::Blocking;
+use super::effects::Effects;
 use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
@@ -54,6 +55,8 @@ pub struct State {
     pub laggards: Laggards,
     /// Changes of the data set since it was last saved.
     pub changes: u64,
+    /// What the turn's commands did, for the append log.
+    pub effects: Effects,
     /// Clients that wait for keys.
     pub blocking: Blocking,
     /// What handlers ask of the server, served after the batch.
@@ -162,6 +165,7 @@ impl State {
     pub fn tick(&mut self) {
         self.clock.tick();
         self.keyspace.set_now(self.clock.unix_ms());
+        self.effects.set_now(self.clock.unix_ms() / 1000);
     }
 
     /// Lets the keyspace count accesses as the eviction policy asks.

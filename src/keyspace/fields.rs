@@ -125,13 +125,20 @@ impl Store {
         }
     }
 
-    /// Takes fields out that are past their deadline; how many, and whether any are left.
-    fn remove_past_fields(&mut self, hash: u64, at: Ref, budget: usize) -> (usize, bool) {
+    /// Takes fields out that are past their deadline, after it has shown them; how many, and whether
+    /// any are left.
+    fn remove_past_fields(
+        &mut self,
+        hash: u64,
+        at: Ref,
+        budget: usize,
+        show: &mut dyn FnMut(&[u8]),
+    ) -> (usize, bool) {
         self.preserve(hash, at);
         let now = self.now();
         let Part::Outside(id) = self.entry(at).value() else { return (0, true) };
         let fields = self.values.get_mut(id).and_then(as_hash);
-        fields.map_or((0, true), |hash| (hash.remove_past(now, budget), !hash.is_empty()))
+        fields.map_or((0, true), |hash| (hash.remove_past(now, budget, show), !hash.is_empty()))
     }
 }
 
@@ -139,12 +146,21 @@ impl Db {
     /// Takes a slice of the fields out that are past their deadline, and the key with the last one;
     /// returns what that took from the wheel's budget.
     pub(super) fn expire_fields(&mut self, hash: u64, at: Ref) -> usize {
-        let (removed, remains) = self.store.remove_past_fields(hash, at, SLICE_FIELDS);
+        let followed = self.shared.journal.follows(Happening::FieldsExpired);
+        let mut fields: Vec<Box<[u8]>> = Vec::new();
+        let mut keep = |field: &[u8]| {
+            if followed {
+                fields.push(field.into());
+            }
+        };
+        let (removed, remains) = self.store.remove_past_fields(hash, at, SLICE_FIELDS, &mut keep);
         if removed == 0 {
             return 0;
         }
         if remains {
-            self.record_at(Happening::FieldsExpired, at);
+            if followed {
+                self.shared.journal.record_fields(self.index, self.store.key(at), fields);
+            }
             self.touch_watched_at(at);
         } else {
             self.expire(hash, at);

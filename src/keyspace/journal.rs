@@ -49,6 +49,8 @@ pub struct Record {
     pub happening: Happening,
     pub db: usize,
     pub key: Box<[u8]>,
+    /// The fields that were removed, for [`Happening::FieldsExpired`], unless the key went as well.
+    pub fields: Vec<Box<[u8]>>,
 }
 
 /// What happened since somebody looked, in order.
@@ -69,15 +71,34 @@ impl Journal {
     #[inline]
     pub fn record(&self, happening: Happening, db: usize, key: &[u8]) {
         if self.interest.get().has(happening) {
-            self.push(Record { happening, db, key: key.into() });
+            self.push(Record { happening, db, key: key.into(), fields: Vec::new() });
         }
+    }
+
+    /// As [`Journal::record`], of fields that were removed.
+    pub fn record_fields(&self, db: usize, key: &[u8], fields: Vec<Box<[u8]>>) {
+        let happening = Happening::FieldsExpired;
+        self.push(Record { happening, db, key: key.into(), fields });
+    }
+
+    /// Whether somebody follows such happenings.
+    pub fn follows(&self, happening: Happening) -> bool {
+        self.interest.get().has(happening)
     }
 
     #[cold]
     fn push(&self, record: Record) {
-        let bytes = size_of::<Record>() + alloc::estimate(record.key.len());
+        let key_and_fields = record.fields.iter().chain([&record.key]);
+        let texts: usize = key_and_fields.map(|text| alloc::estimate(text.len())).sum();
+        let bytes = size_of::<Record>() + texts;
         self.bytes.set(self.bytes.get() + bytes);
         self.records.borrow_mut().push(record);
+    }
+
+    /// Whether nothing was kept since the last [`Journal::take`].
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.get() == 0
     }
 
     /// Bytes that the records take, about.

@@ -142,6 +142,12 @@ impl Keyspace {
         self.shared.journal.take()
     }
 
+    /// Whether there is any.
+    #[inline]
+    pub fn has_records(&self) -> bool {
+        !self.shared.journal.is_empty()
+    }
+
     /// Bytes that those records take until they are taken, about.
     pub fn records_memory(&self) -> usize {
         self.shared.journal.memory()

@@ -79,6 +79,21 @@ impl<'a> Args<'a> {
         self.spans.iter().map(|span| span.len as usize).sum()
     }
 
+    /// The whole request in the bytes that it came in, if those are what any server would write for
+    /// these arguments: no line typed by hand, no copy, no odd number.
+    pub fn as_sent(&self) -> Option<&'a [u8]> {
+        // Arguments that begin where the shortest headers put them have these headers.
+        let mut at = header_len(self.spans.len());
+        for span in self.spans {
+            at += header_len(span.len as usize);
+            if at != span.start as usize {
+                return None;
+            }
+            at += span.len as usize + 2;
+        }
+        self.chunk.get(..at)
+    }
+
     /// A copy that outlives the bytes it came in.
     pub fn to_owned(&self) -> OwnedArgs {
         let mut bytes = Vec::with_capacity(self.bytes());
@@ -90,6 +105,12 @@ impl<'a> Args<'a> {
         let spans = spans.collect();
         OwnedArgs { bytes: bytes.into_boxed_slice(), spans }
     }
+}
+
+/// Bytes of a line that says `number`, such as `*3` and its end.
+fn header_len(number: usize) -> usize {
+    let digits = if number < 10 { 1 } else { number.ilog10() as usize + 1 };
+    digits + 3
 }
 
 /// Arguments kept by a transaction's queue.
@@ -123,5 +144,20 @@ mod tests {
         assert!(args.is(0, "set") && args.at(1) == b"key");
         assert_eq!(args.int(2).ok(), Some(5));
         assert_eq!(args.get(3), None);
+    }
+
+    #[test]
+    fn only_a_plain_request_is_known_as_it_was_sent() {
+        let text = "x".repeat(12);
+        let sent = format!("*2\r\n$3\r\nGET\r\n$12\r\n{text}\r\n");
+        let spans = [(8, 3), (18, 12)].map(|(start, len)| Span { start, len });
+        let more = [sent.as_bytes(), b"*1"].concat();
+        let args = Args::new(&more, &spans);
+        assert_eq!(args.as_sent(), Some(sent.as_bytes()));
+        assert_eq!(args.after(1).as_sent(), None);
+        assert_eq!(args.to_owned().args().as_sent(), None);
+        let odd = format!("*2\r\n$3\r\nGET\r\n$012\r\n{text}\r\n");
+        let spans = [(8, 3), (19, 12)].map(|(start, len)| Span { start, len });
+        assert_eq!(Args::new(odd.as_bytes(), &spans).as_sent(), None);
     }
 }

@@ -225,6 +225,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         writable: Vec::new(),
         laggards: Default::default(),
         changes: 0,
+        effects: Default::default(),
         blocking: Blocking::default(),
         requests: Vec::new(),
     };

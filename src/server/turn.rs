@@ -95,7 +95,7 @@ impl Server {
         let freeing = in_slice(&clock, slice_ns, || state.keyspace.lazyfree(LAZYFREE_PIECES));
         // What was deleted still counts; only once it is freed is it known what else must go.
         let evicting = !freeing && in_slice(&clock, slice_ns, || state.evict_some());
-        if state.followed {
+        if state.has_followers() {
             state.tell_records(None);
         }
         let compacting = in_slice(&clock, slice_ns, || state.keyspace.compact());

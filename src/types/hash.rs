@@ -162,11 +162,11 @@ impl Hash {
     }
 
     /// Takes up to `budget` fields out that are past their deadline at `now`, some half a
-    /// microsecond each; returns how many.
-    pub fn remove_past(&mut self, now: i64, budget: usize) -> usize {
+    /// microsecond each, after it has shown them; returns how many.
+    pub fn remove_past(&mut self, now: i64, budget: usize, show: &mut dyn FnMut(&[u8])) -> usize {
         match self {
             Hash::Packed(_) => 0,
-            Hash::Table(table) => table.remove_past(now, budget),
+            Hash::Table(table) => table.remove_past(now, budget, show),
         }
     }
 

@@ -5,7 +5,7 @@
 use super::options::{Caller, Condition, Expiry, Options, fields_at};
 use super::{
     FIELD, FIELDS, INSERT_ONE, READ_AND_UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST,
-    get::reply_fields, hash, limits, notify_removed, reply_value,
+    effect_deadline, effect_removed, get::reply_fields, hash, limits, notify_removed, reply_value,
 };
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
@@ -108,9 +108,10 @@ fn touch_fields(ctx: &mut Ctx, first: usize, deadline: Option<i64>) -> Outcome {
         is_new
     };
     let (changed, _) = reply_and_change(ctx, first, changes)?;
-    if changed > 0 {
+    if !changed.is_empty() {
         let event = if deadline.is_some() { "hexpire" } else { "hpersist" };
         ctx.modified(ctx.arg(1), EventClass::Hash, event);
+        effect_deadline(ctx, ctx.arg(1), deadline, &changed);
     }
     Ok(())
 }
@@ -119,17 +120,18 @@ fn touch_fields(ctx: &mut Ctx, first: usize, deadline: Option<i64>) -> Outcome {
 fn take_fields(ctx: &mut Ctx, first: usize) -> Outcome {
     let (removed, after) =
         reply_and_change(ctx, first, |hash, field, now| hash.remove(field, now))?;
-    notify_removed(ctx, ctx.arg(1), removed, after);
+    notify_removed(ctx, ctx.arg(1), removed.len(), after);
+    effect_removed(ctx, ctx.arg(1), &removed);
     Ok(())
 }
 
 /// Replies with the fields from argument `first` on, each before `change` sees it, which says
-/// whether it changed it; how many it did.
-fn reply_and_change(
-    ctx: &mut Ctx,
+/// whether it changed it; those that it did.
+fn reply_and_change<'a>(
+    ctx: &mut Ctx<'a>,
     first: usize,
     mut change_field: impl FnMut(&mut Hash, &[u8], i64) -> bool,
-) -> Result<(usize, After), Reject> {
+) -> Result<(Vec<&'a [u8]>, After), Reject> {
     let (key, fields) = (ctx.arg(1), ctx.args.from(first));
     let now = ctx.state.keyspace.now();
     let (db, reply) = ctx.db_and_reply();
@@ -137,14 +139,14 @@ fn reply_and_change(
     reply.array(fields.len());
     if !found {
         fields.for_each(|_| reply.null());
-        return Ok((0, After::Absent));
+        return Ok((Vec::new(), After::Absent));
     }
     let changed = db.change(key, |hash: &mut Hash| {
         let changed = fields.filter(|field| {
             reply_value(reply, hash.as_ref().get(field, now));
             change_field(hash, field, now)
         });
-        changed.count()
+        changed.collect()
     })?;
     Ok(changed)
 }
@@ -170,15 +172,27 @@ fn hsetex(ctx: &mut Ctx) -> Outcome {
         Expiry::At(at) if at <= now => {
             // Set and gone at once: nothing of it is left, nor of what was there.
             let (removed, after) = ctx.db().change(key, |hash: &mut Hash| {
-                args.from(options.first).step_by(2).filter(|field| hash.remove(field, now)).count()
+                let fields = args.from(options.first).step_by(2);
+                fields.filter(|field| hash.remove(field, now)).collect::<Vec<_>>()
             })?;
-            notify_removed(ctx, key, removed, after);
+            notify_removed(ctx, key, removed.len(), after);
+            effect_removed(ctx, key, &removed);
         }
         Expiry::At(at) => {
             set_fields(ctx, options.first, Ttl::At(at))?;
             ctx.notify(key, EventClass::Hash, "hexpire");
+            let fields: Vec<_> = args.from(options.first).step_by(2).collect();
+            effect_deadline(ctx, key, Some(at), &fields);
         }
-        Expiry::Keep => set_fields(ctx, options.first, Ttl::Keep)?,
+        Expiry::Keep => {
+            set_fields(ctx, options.first, Ttl::Keep)?;
+            for field in args.from(options.first).step_by(2) {
+                let hash = hash(ctx.db().write_lookup(key))?;
+                if let Some(Some(at)) = hash.and_then(|hash| hash.deadline(field, now)) {
+                    effect_deadline(ctx, key, Some(at), &[field]);
+                }
+            }
+        }
         Expiry::Unsaid | Expiry::Persist => set_fields(ctx, options.first, Ttl::Clear)?,
     }
     ctx.reply.integer(1);
@@ -216,5 +230,6 @@ fn set_fields(ctx: &mut Ctx, first: usize, ttl: Ttl) -> Outcome {
         }
     })?;
     ctx.modified(key, EventClass::Hash, "hset");
+    ctx.effect_of(|| [&b"HSET"[..], key].into_iter().chain(args.from(first)).collect());
     Ok(())
 }

@@ -4,7 +4,8 @@
 
 use super::options::{Unit, fields_at};
 use super::{
-    FIELDS, READ_FAST, READ_ONE, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, hash, notify_removed,
+    FIELDS, READ_FAST, READ_ONE, UPDATE_ONE, WRITE_FAST, WRITE_GROWING_FAST, effect_deadline,
+    effect_removed, hash, notify_removed,
 };
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group, Handler};
@@ -144,19 +145,24 @@ fn set_deadlines(ctx: &mut Ctx, unit: Unit, command: &str) -> Outcome {
         fields.for_each(|_| reply.integer(NO_FIELD));
         return Ok(());
     }
-    let (mut set, mut removed) = (0, 0);
+    let (mut set, mut removed) = (Vec::new(), Vec::new());
     let ((), after) = db.change(key, |hash: &mut Hash| {
         for field in fields {
             let code = set_deadline(hash, field, deadline, condition, now);
-            set += usize::from(code == DONE);
-            removed += usize::from(code == REMOVED);
+            match code {
+                DONE => set.push(field),
+                REMOVED => removed.push(field),
+                _ => {}
+            }
             reply.integer(code);
         }
     })?;
-    if set > 0 {
+    if !set.is_empty() {
         ctx.modified(key, EventClass::Hash, "hexpire");
+        effect_deadline(ctx, key, Some(deadline), &set);
     }
-    notify_removed(ctx, key, removed, after);
+    notify_removed(ctx, key, removed.len(), after);
+    effect_removed(ctx, key, &removed);
     Ok(())
 }
 
@@ -233,7 +239,7 @@ fn hpersist(ctx: &mut Ctx) -> Outcome {
         fields.for_each(|_| reply.integer(NO_FIELD));
         return Ok(());
     }
-    let mut changed = false;
+    let mut changed = Vec::new();
     db.change(key, |hash: &mut Hash| {
         for field in fields {
             reply.integer(match hash.as_ref().deadline(field, now) {
@@ -241,14 +247,15 @@ fn hpersist(ctx: &mut Ctx) -> Outcome {
                 Some(None) => NO_DEADLINE,
                 Some(Some(_)) => {
                     hash.set_deadline(field, None);
-                    changed = true;
+                    changed.push(field);
                     DONE
                 }
             });
         }
     })?;
-    if changed {
+    if !changed.is_empty() {
         ctx.modified(key, EventClass::Hash, "hpersist");
+        effect_deadline(ctx, key, None, &changed);
     }
     Ok(())
 }

@@ -67,6 +67,23 @@ fn notify_removed(ctx: &mut Ctx, key: &[u8], removed: usize, after: After) {
     }
 }
 
+/// As an effect: these fields got a deadline, or lost theirs.
+fn effect_deadline(ctx: &mut Ctx, key: &[u8], deadline: Option<i64>, fields: &[&[u8]]) {
+    let (at, count) = (deadline.unwrap_or_default().to_string(), fields.len().to_string());
+    let head: &[&[u8]] = match deadline {
+        Some(_) => &[b"HPEXPIREAT", key, at.as_bytes(), b"FIELDS", count.as_bytes()],
+        None => &[b"HPERSIST", key, b"FIELDS", count.as_bytes()],
+    };
+    ctx.effect_of(|| [head, fields].concat());
+}
+
+/// As an effect: these fields were removed.
+fn effect_removed(ctx: &mut Ctx, key: &[u8], fields: &[&[u8]]) {
+    if !fields.is_empty() {
+        ctx.effect_of(|| [&[&b"HDEL"[..], key], fields].concat());
+    }
+}
+
 /// Replies with a field or a value.
 #[inline]
 fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {

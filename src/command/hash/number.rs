@@ -2,7 +2,7 @@
 //!
 //! Invariant: a field that is no number stays what it is.
 
-use super::{FIELD, READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, limits};
+use super::{FIELD, READ_AND_UPDATE_ONE, WRITE_GROWING_FAST, effect_deadline, limits};
 use crate::base::num::{self, LongDoubleError};
 use crate::command::ctx::{Ctx, EventClass};
 use crate::command::spec::{Arg, Categories, Command, Group};
@@ -47,18 +47,23 @@ fn hincrby(ctx: &mut Ctx) -> Outcome {
     let (key, field) = (ctx.arg(1), ctx.arg(2));
     let increment = ctx.args.int(3)?;
     let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
-    let add = |hash: &mut Hash| -> Result<i64, Reject> {
-        let old = match hash.as_ref().get(field, now).unwrap_or(Item::Int(0)) {
-            Item::Int(number) => number,
-            Item::Text(text) => num::parse_i64(text).ok_or(errors::HASH_NOT_AN_INTEGER)?,
+    let add = |hash: &mut Hash| -> Result<_, Reject> {
+        let found = hash.as_ref().get(field, now);
+        let (is_new, old) = match found.unwrap_or(Item::Int(0)) {
+            Item::Int(number) => (found.is_none(), number),
+            Item::Text(text) => (false, num::parse_i64(text).ok_or(errors::HASH_NOT_AN_INTEGER)?),
         };
         let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
         let mut buffer = itoa::Buffer::new();
         hash.set(field, buffer.format(new).as_bytes(), Ttl::Keep, now, limits);
-        Ok(new)
+        Ok((is_new, new))
     };
-    let new = ctx.db().change(key, add)?.0?;
+    let (is_new, new) = ctx.db().change(key, add)?.0?;
     ctx.modified(key, EventClass::Hash, "hincrby");
+    if is_new {
+        // A replay may find an old field there: nothing expires by itself in it.
+        ctx.effect_with(&[b"HSET", key, field], new);
+    }
     ctx.reply.integer(new);
     Ok(())
 }
@@ -79,10 +84,14 @@ fn hincrbyfloat(ctx: &mut Ctx) -> Outcome {
             LongDoubleError::NotFinite => errors::NAN_OR_INFINITY,
         })?;
         hash.set(field, new.as_bytes(), Ttl::Keep, now, limits);
-        Ok(new)
+        Ok((new, hash.as_ref().deadline(field, now).flatten()))
     };
-    let new = ctx.db().change(key, add)?.0?;
+    let (new, deadline) = ctx.db().change(key, add)?.0?;
     ctx.modified(key, EventClass::Hash, "hincrbyfloat");
+    ctx.effect(&[b"HSET", key, field, new.as_bytes()]);
+    if deadline.is_some() {
+        effect_deadline(ctx, key, deadline, &[field]);
+    }
     ctx.reply.bulk(new.as_bytes());
     Ok(())
 }

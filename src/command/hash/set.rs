@@ -115,6 +115,7 @@ fn hsetnx(ctx: &mut Ctx) -> Outcome {
     ctx.reply.integer(i64::from(created));
     if created {
         ctx.modified(key, EventClass::Hash, "hset");
+        ctx.effect(&[b"HSET", key, field, value]);
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ fn pop(ctx: &mut Ctx, end: End, name: &str) -> Outcome {
         3 => match count_arg(ctx, 2, 0, errors::NOT_POSITIVE)? {
             0 if list(ctx.db().write_lookup(key))?.is_some() => ctx.reply.empty_array(),
             count => {
-                if !take_some(ctx, key, end, count, false)? {
+                if take_some(ctx, key, end, count, false)?.is_none() {
                     ctx.reply.null_array();
                 }
             }
@@ -175,14 +175,14 @@ fn take_one(ctx: &mut Ctx, key: &[u8], end: End, named: bool) -> Result<bool, Re
     Ok(true)
 }
 
-/// As [`take_one`], with an array of up to `count` elements, the outermost first.
+/// As [`take_one`], with an array of up to `count` elements, the outermost first; returns how many.
 fn take_some(
     ctx: &mut Ctx,
     key: &[u8],
     end: End,
     count: usize,
     named: bool,
-) -> Result<bool, Reject> {
+) -> Result<Option<usize>, Reject> {
     let limit = limit(ctx);
     let (db, reply) = ctx.db_and_reply();
     let taken = db.change_old(key, |list: &mut List| {
@@ -198,10 +198,10 @@ fn take_some(
         list.shrink(limit);
         count
     })?;
-    let Some((count, after)) = taken else { return Ok(false) };
+    let Some((count, after)) = taken else { return Ok(None) };
     tell_popped(ctx, key, end, after);
     ctx.count_changes(count);
-    Ok(true)
+    Ok(Some(count))
 }
 
 /// Begins a reply of a key and what was taken from it.
@@ -309,7 +309,8 @@ fn count_arg(
 }
 
 /// Takes from the first of the keys that holds a list and replies with that key and one element, or
-/// with the key and an array of up to `count`; false, without a reply, when none does.
+/// with the key and an array of up to `count`; false, without a reply, when none does. As an effect
+/// that is a pop from that one key.
 ///
 /// # Errors
 /// A key in front of that holds something else.
@@ -319,13 +320,21 @@ fn take_first<'k>(
     end: End,
     count: Option<usize>,
 ) -> Result<bool, Reject> {
+    let name: &[u8] = if end == End::Front { b"LPOP" } else { b"RPOP" };
     for key in keys {
-        let taken = match count {
-            None => take_one(ctx, key, end, true)?,
-            Some(count) => take_some(ctx, key, end, count, true)?,
-        };
-        if taken {
-            return Ok(true);
+        match count {
+            None => {
+                if take_one(ctx, key, end, true)? {
+                    ctx.effect(&[name, key]);
+                    return Ok(true);
+                }
+            }
+            Some(count) => {
+                if let Some(taken) = take_some(ctx, key, end, count, true)? {
+                    ctx.effect_with(&[name, key], taken as i64);
+                    return Ok(true);
+                }
+            }
         }
     }
     Ok(false)

@@ -97,19 +97,33 @@ fn rpoplpush(ctx: &mut Ctx) -> Outcome {
 fn blmove(ctx: &mut Ctx) -> Outcome {
     let (from, to) = (end_arg(ctx, 3)?, end_arg(ctx, 4)?);
     let deadline = block::timeout(ctx, 5)?;
-    transfer_or_wait(ctx, from, to, deadline)
+    transfer_or_wait(ctx, from, to, deadline, b"LMOVE")
 }
 
 /// BRPOPLPUSH source destination timeout
 fn brpoplpush(ctx: &mut Ctx) -> Outcome {
     let deadline = block::timeout(ctx, 3)?;
-    transfer_or_wait(ctx, End::Back, End::Front, deadline)
+    transfer_or_wait(ctx, End::Back, End::Front, deadline, b"RPOPLPUSH")
 }
 
-fn transfer_or_wait(ctx: &mut Ctx, from: End, to: End, deadline: Option<i64>) -> Outcome {
-    let source = ctx.arg(1);
-    if list(ctx.db().write_lookup(source))?.is_some() || !ctx.may_block() {
-        return transfer(ctx, from, to);
+/// Moves an element as soon as there is one; as an effect that is `command`, which does not wait and
+/// has the same arguments but for the timeout at the end.
+fn transfer_or_wait(
+    ctx: &mut Ctx,
+    from: End,
+    to: End,
+    deadline: Option<i64>,
+    command: &'static [u8],
+) -> Outcome {
+    let (source, args) = (ctx.arg(1), ctx.args);
+    let there = list(ctx.db().write_lookup(source))?.is_some();
+    if there || !ctx.may_block() {
+        transfer(ctx, from, to)?;
+        if there {
+            let moved = args.from(1).take(args.len() - 2);
+            ctx.effect_of(|| [command].into_iter().chain(moved).collect());
+        }
+        return Ok(());
     }
     ctx.block(std::iter::once(source), ValueType::List, deadline);
     Ok(())

@@ -8,6 +8,9 @@ use crate::keyspace::After;
 use crate::resp::errors::{self, Outcome};
 use crate::types::set::{Limits, Set, SetRef, algebra};
 
+/// Members that one SREM tells of, as in Redis.
+const EFFECT_MEMBERS_MAX: usize = 1024;
+
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[
     Command::new("spop", spop)
@@ -57,16 +60,23 @@ fn spop(ctx: &mut Ctx) -> Outcome {
 fn spop_one(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
+    let logged = ctx.state.effects.is_on();
     let popped = ctx.state.keyspace.db(ctx.db).change_old(key, |set: &mut Set| {
         let place = set.as_ref().random(rng).expect("a stored set has members");
-        reply_member(reply, set.as_ref().get(place));
+        let member = set.as_ref().get(place);
+        reply_member(reply, member);
+        let member = logged.then(|| member.to_vec());
         set.remove_at(place);
+        member
     })?;
-    let Some(((), after)) = popped else {
+    let Some((member, after)) = popped else {
         ctx.reply.null();
         return Ok(());
     };
     ctx.modified(key, EventClass::Set, "spop");
+    if let Some(member) = member {
+        ctx.effect(&[b"SREM", key, &member]);
+    }
     if after == After::Removed {
         ctx.notify(key, EventClass::Generic, "del");
     }
@@ -87,11 +97,22 @@ fn spop_count(ctx: &mut Ctx) -> Outcome {
     let limits = Limits::of(&ctx.state.config);
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     reply.set(count);
+    let logged = ctx.state.effects.is_on();
+    let mut popped = Vec::new();
     ctx.state.keyspace.db(ctx.db).change(key, |set: &mut Set| {
-        set.pop(count, &limits, rng, &mut |member| reply_member(reply, member));
+        set.pop(count, &limits, rng, &mut |member| {
+            reply_member(reply, member);
+            if logged {
+                popped.push(member.to_vec());
+            }
+        });
     })?;
     ctx.modified(key, EventClass::Set, "spop");
     ctx.count_changes(count);
+    for members in popped.chunks(EFFECT_MEMBERS_MAX) {
+        let members = members.iter().map(Vec::as_slice);
+        ctx.effect_of(|| [b"SREM", key].into_iter().chain(members).collect());
+    }
     Ok(())
 }
 
@@ -110,6 +131,7 @@ fn spop_all(ctx: &mut Ctx, key: &[u8]) -> Outcome {
     ctx.modified(key, EventClass::Set, "spop");
     ctx.count_changes(count);
     ctx.notify(key, EventClass::Generic, "del");
+    ctx.effect(&[b"DEL", key]);
     Ok(())
 }
 

@@ -103,6 +103,7 @@ fn getdel(ctx: &mut Ctx) -> Outcome {
     if found {
         db.remove(key);
         ctx.modified(key, EventClass::Generic, "del");
+        ctx.effect(&[b"DEL", key]);
     }
     Ok(())
 }
@@ -125,15 +126,18 @@ fn getex(ctx: &mut Ctx) -> Outcome {
         Some(at) if at <= now => {
             db.remove(key);
             ctx.modified(key, EventClass::Generic, "del");
+            ctx.effect(&[b"DEL", key]);
         }
         Some(at) => {
             db.set_deadline(key, Some(at));
             ctx.modified(key, EventClass::Generic, "expire");
+            ctx.effect_with(&[b"PEXPIREAT", key], at);
         }
         // Without a deadline nothing changes, which nobody must hear of.
         None if options.ttl == Ttl::Persist && db.deadline(key).flatten().is_some() => {
             db.set_deadline(key, None);
             ctx.modified(key, EventClass::Generic, "persist");
+            ctx.effect(&[b"PERSIST", key]);
         }
         None => {}
     }
@@ -147,6 +151,7 @@ fn getset(ctx: &mut Ctx) -> Outcome {
     reply_string(reply, string(db.read(key))?);
     db.set(key, value, Expiry::Clear);
     ctx.modified(key, EventClass::String, "set");
+    ctx.effect(&[b"SET", key, value]);
     Ok(())
 }
 
@@ -172,6 +177,7 @@ fn delifeq(ctx: &mut Ctx) -> Outcome {
     reply.integer(i64::from(removed));
     if removed {
         ctx.modified(key, EventClass::Generic, "del");
+        ctx.effect(&[b"DEL", key]);
     }
     Ok(())
 }

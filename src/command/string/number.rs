@@ -131,5 +131,6 @@ fn incrbyfloat(ctx: &mut Ctx) -> Outcome {
     db.set_text(key, new.as_bytes(), Expiry::Keep);
     reply.bulk(new.as_bytes());
     ctx.modified(key, EventClass::String, "incrbyfloat");
+    ctx.effect(&[b"SET", key, new.as_bytes(), b"KEEPTTL"]);
     Ok(())
 }

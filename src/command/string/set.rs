@@ -161,14 +161,14 @@ const PAIRS: &[Arg] = &[Arg::block("data", &[Arg::key("key", 0), Arg::string("va
 /// SET key value [NX | XX | IFEQ comparison-value] [GET] [EX seconds | PX milliseconds | EXAT
 /// unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]
 fn set(ctx: &mut Ctx) -> Outcome {
-    let (key, value) = (ctx.arg(1), ctx.arg(2));
-    if ctx.args.len() == 3 {
+    let (key, value, args) = (ctx.arg(1), ctx.arg(2), ctx.args);
+    if args.len() == 3 {
         ctx.db().set(key, value, Expiry::Clear);
         ctx.modified(key, EventClass::String, "set");
         ctx.reply.ok();
         return Ok(());
     }
-    let options = Options::parse(&ctx.args, 3, Caller::Set)?;
+    let options = Options::parse(&args, 3, Caller::Set)?;
     let expiry = options.expiry(ctx.state.keyspace.now(), Caller::Set)?;
     let (db, reply) = ctx.db_and_reply();
     let met = if options.get {
@@ -186,8 +186,28 @@ fn set(ctx: &mut Ctx) -> Outcome {
     }
     if met {
         set_one(ctx, key, value, expiry);
+        match expiry {
+            Expiry::At(at) => ctx.effect_with(&[b"SET", key, value, b"PXAT"], at),
+            _ if options.get || matches!(options.condition, Condition::Equals(_)) => {
+                ctx.effect_of(|| unconditional(args));
+            }
+            _ => {}
+        }
     }
     Ok(())
+}
+
+/// The arguments of a SET whose condition was met, without what asks for or looks at the old value.
+fn unconditional(args: Args<'_>) -> Vec<&[u8]> {
+    let (mut kept, mut options) = (args.from(0).take(3).collect::<Vec<_>>(), args.from(3));
+    while let Some(word) = options.next() {
+        if word.eq_ignore_ascii_case(b"IFEQ") {
+            options.next();
+        } else if !word.eq_ignore_ascii_case(b"GET") {
+            kept.push(word);
+        }
+    }
+    kept
 }
 
 /// Whether the key's value meets the condition of a SET.
@@ -239,6 +259,7 @@ fn set_expiring(ctx: &mut Ctx, unit: Ttl, name: &str) -> Outcome {
     let (key, time, value) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
     let at = deadline(unit, time, ctx.state.keyspace.now(), name)?;
     set_one(ctx, key, value, Expiry::At(at));
+    ctx.effect_with(&[b"SET", key, value, b"PXAT"], at);
     ctx.reply.ok();
     Ok(())
 }
@@ -275,7 +296,14 @@ fn msetex(ctx: &mut Ctx) -> Outcome {
     let expiry = options.expiry(ctx.state.keyspace.now(), Caller::MSetEx)?;
     let met = all_hold(options.condition, ctx.db(), pairs.clone());
     if met {
-        set_pairs(ctx, pairs, expiry);
+        set_pairs(ctx, pairs.clone(), expiry);
+        for (key, value) in pairs {
+            match expiry {
+                Expiry::At(at) => ctx.effect_with(&[b"SET", key, value, b"PXAT"], at),
+                Expiry::Keep => ctx.effect(&[b"SET", key, value, b"KEEPTTL"]),
+                Expiry::Clear => ctx.effect(&[b"SET", key, value]),
+            }
+        }
     }
     ctx.reply.integer(i64::from(met));
     Ok(())

@@ -263,7 +263,7 @@ fn pop_or_wait<'k>(
 }
 
 /// Takes members out of the first of `keys` that is there and replies with them; false, without a
-/// reply, when none is.
+/// reply, when none is. As an effect that is ZPOPMIN or ZPOPMAX from that one key.
 fn pop<'k>(ctx: &mut Ctx, keys: impl Iterator<Item = &'k [u8]>, what: Pop) -> Result<bool, Reject> {
     for key in keys {
         if pop_from(ctx, key, what)? {
@@ -306,6 +306,12 @@ fn pop_from(ctx: &mut Ctx, key: &[u8], what: Pop) -> Result<bool, Reject> {
     };
     tell_removed(ctx, key, after, event);
     ctx.count_changes(count);
+    match what.layout {
+        // The command itself, as it is.
+        Layout::Flat | Layout::Members => {}
+        Layout::KeyAndOne => ctx.effect(&[event.as_bytes(), key]),
+        Layout::KeyAndPairs => ctx.effect_with(&[event.as_bytes(), key], count as i64),
+    }
     Ok(true)
 }
 

@@ -164,13 +164,15 @@ impl Table {
         found.is_some()
     }
 
-    /// Takes up to `budget` fields out that are past their deadline; returns how many.
-    pub fn remove_past(&mut self, now: i64, budget: usize) -> usize {
+    /// Takes up to `budget` fields out that are past their deadline, after it has shown them;
+    /// returns how many.
+    pub fn remove_past(&mut self, now: i64, budget: usize, show: &mut dyn FnMut(&[u8])) -> usize {
         let mut removed = 0;
         while removed < budget
             && let Some(id) = self.deadlines.first_past(now)
         {
             let deadline = self.held(id).deadline;
+            show(self.dict.get(id).0);
             self.dict.remove(id);
             self.file(id, deadline, None);
             removed += 1;
