@@ -10,11 +10,10 @@
 //! | 1 | [`ds`] | containers: entry arena, segment directory, timing wheel |
 //! | 2 | [`types`] | one file per value type |
 //! | 3 | [`keyspace`] | the only door to data: lookup, expiry, scan, watch |
-//! | 4 | [`persist`] | the files that survive the process |
 //! | 4 | [`session`] | the state of one connection |
 //! | 4 | [`config`] | one row per parameter |
 //! | 4 | [`observe`] | counters, slow log |
-//! | 4 | [`persist`] | bytes on disk: snapshots |
+//! | 4 | [`persist`] | bytes on disk: snapshots and the append log |
 //! | 5 | [`command`] | what clients can ask for: one row per command beside its handler |
 //! | 6 | [`server`] | the composition root: the loop turn, dispatch, connections |
 //!

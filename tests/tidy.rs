@@ -13,7 +13,6 @@ const LAYERS: [(&str, u8); 12] = [
     ("ds", 1),
     ("types", 2),
     ("keyspace", 3),
-    ("persist", 4),
     ("session", 4),
     ("config", 4),
     ("observe", 4),
