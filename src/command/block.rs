@@ -211,6 +211,7 @@ impl State {
         settle(&mut ctx, reply_at);
         let Some(client) = self.clients.get_mut(id) else { return };
         client.output = out;
+        client.reveals(self.keyspace.last_marked());
         self.client_memory.note_output(client);
         self.note_memory(id);
         self.make_writable(id);

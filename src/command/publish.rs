@@ -24,8 +24,9 @@ impl State {
     }
 
     fn publish_to(&mut self, kind: Kind, form: &str, channel: &[u8], message: &[u8]) -> usize {
-        let State { pubsub, clients, writable, client_memory, .. } = self;
-        let mut outbox = Outbox { clients, writable, memory: client_memory };
+        let State { pubsub, clients, writable, client_memory, keyspace, .. } = self;
+        let mut outbox =
+            Outbox { clients, writable, memory: client_memory, group: keyspace.last_marked() };
         let mut message = Broadcast::new(|reply| {
             reply.push(3);
             reply.bulk(form.as_bytes());
@@ -36,8 +37,9 @@ impl State {
     }
 
     fn publish_to_patterns(&mut self, channel: &[u8], message: &[u8]) -> usize {
-        let State { pubsub, clients, writable, client_memory, .. } = self;
-        let mut outbox = Outbox { clients, writable, memory: client_memory };
+        let State { pubsub, clients, writable, client_memory, keyspace, .. } = self;
+        let mut outbox =
+            Outbox { clients, writable, memory: client_memory, group: keyspace.last_marked() };
         let mut receivers = 0;
         for (pattern, subscribers) in pubsub.topics(Kind::Pattern).iter() {
             if !glob_match(pattern, channel, false) {

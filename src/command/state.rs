@@ -107,6 +107,8 @@ pub struct Outbox<'a> {
     pub clients: &'a mut Clients,
     pub writable: &'a mut Vec<ClientId>,
     pub memory: &'a mut ClientMemory,
+    /// The last group of the log that has a write: a message may tell of it.
+    pub group: u64,
 }
 
 impl Outbox<'_> {
@@ -117,6 +119,7 @@ impl Outbox<'_> {
             return;
         }
         client.output.extend_from_slice(message.bytes(client.protocol));
+        client.reveals(self.group);
         self.memory.note_output(client);
         list_writable(client, self.writable);
     }
@@ -151,6 +154,7 @@ impl State {
             return;
         }
         write(&mut client.output);
+        client.reveals(self.keyspace.last_marked());
         self.client_memory.note_output(client);
         self.make_writable(id);
     }

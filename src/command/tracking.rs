@@ -103,8 +103,9 @@ impl State {
             reply.array(1);
             reply.bulk(key);
         });
-        let State { clients, writable, client_memory, .. } = self;
-        let mut outbox = Outbox { clients, writable, memory: client_memory };
+        let State { clients, writable, client_memory, keyspace, .. } = self;
+        let mut outbox =
+            Outbox { clients, writable, memory: client_memory, group: keyspace.last_marked() };
         for &holder in holders {
             let Some(tracking) = outbox.clients.get(holder).and_then(|c| c.tracking.as_deref())
             else {
@@ -126,8 +127,9 @@ impl State {
         }
         let tracking = self.clients.iter().filter(|client| client.tracking.is_some());
         let ids: Vec<ClientId> = tracking.map(|client| client.key).collect();
-        let State { clients, writable, client_memory, .. } = self;
-        let mut outbox = Outbox { clients, writable, memory: client_memory };
+        let State { clients, writable, client_memory, keyspace, .. } = self;
+        let mut outbox =
+            Outbox { clients, writable, memory: client_memory, group: keyspace.last_marked() };
         let mut message = invalidation(|reply| reply.null());
         ids.into_iter().for_each(|id| send(&mut outbox, id, &mut message));
     }
@@ -135,8 +137,9 @@ impl State {
     /// Tells those who follow prefixes what changed under them since the last call.
     pub fn broadcast_changes(&mut self) {
         for (changes, followers) in self.tracking.take_changes() {
-            let State { clients, writable, client_memory, .. } = self;
-            let mut outbox = Outbox { clients, writable, memory: client_memory };
+            let State { clients, writable, client_memory, keyspace, .. } = self;
+            let mut outbox =
+                Outbox { clients, writable, memory: client_memory, group: keyspace.last_marked() };
             let mut all = invalidation(|reply| write_keys(reply, &changes, None));
             for id in followers {
                 if !is_noloop(outbox.clients, id) {

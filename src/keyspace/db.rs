@@ -333,12 +333,15 @@ impl Db {
 
     /// Whether `key` is there but past its deadline. Removes nothing.
     pub fn is_expired(&self, key: &[u8]) -> bool {
-        let Some(at) = self.store.find(self.shared.hash(key), key) else { return false };
+        let hash = self.shared.hash(key);
+        self.shared.marks.see(hash);
+        let Some(at) = self.store.find(hash, key) else { return false };
         self.store.is_gone(at)
     }
 
     /// Keys, those past their deadline and not yet removed included.
     pub fn len(&self) -> usize {
+        self.shared.marks.see_all();
         self.store.len()
     }
 
@@ -349,6 +352,7 @@ impl Db {
 
     /// Keys with a deadline.
     pub fn expires(&self) -> usize {
+        self.shared.marks.see_all();
         self.store.expires()
     }
 
@@ -442,6 +446,7 @@ impl Db {
     #[inline(always)]
     pub(super) fn locate(&mut self, key: &[u8]) -> Option<Found> {
         let hash = self.shared.hash(key);
+        self.shared.marks.see(hash);
         let at = self.store.find(hash, key)?;
         if self.store.entry(at).may_be_gone() && self.store.is_gone(at) {
             self.expire(hash, at);

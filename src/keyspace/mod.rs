@@ -15,6 +15,7 @@ mod expire;
 mod fields;
 mod journal;
 mod lazyfree;
+mod marks;
 mod scan;
 mod shared;
 mod snapshot;
@@ -153,6 +154,27 @@ impl Keyspace {
         self.shared.journal.memory()
     }
 
+    /// Whether writes are marked until they are durable: see [`Keyspace::take_seen`].
+    pub fn set_marking(&mut self, on: bool) {
+        self.shared.marks.enable(on);
+    }
+
+    /// Writes belong to the log's `group` from now on.
+    pub fn begin_group(&mut self, group: u64) {
+        self.shared.marks.begin_group(group);
+    }
+
+    /// The last group of the log that what was looked at since the last call depends on; 0: none.
+    #[inline]
+    pub fn take_seen(&mut self) -> u64 {
+        self.shared.marks.take_seen()
+    }
+
+    /// The last group of the log that has a write.
+    pub fn last_marked(&self) -> u64 {
+        self.shared.marks.last()
+    }
+
     /// How many databases there are.
     pub fn databases(&self) -> usize {
         self.databases.len()
@@ -176,6 +198,7 @@ impl Keyspace {
         if a == b {
             return;
         }
+        self.shared.marks.mark_all();
         let (low, high) = self.databases.split_at_mut(a.max(b));
         let (one, other) = (&mut low[a.min(b)], &mut high[0]);
         one.touch_all_watched(Some(&other.store));
@@ -293,6 +316,7 @@ impl Keyspace {
     }
 
     fn flush_one(&mut self, db: usize, mode: FlushMode) -> usize {
+        self.shared.marks.mark_all();
         let store = self.databases[db].empty();
         let removed = store.len();
         match self.keep_unwalked(store) {

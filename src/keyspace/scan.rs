@@ -24,6 +24,7 @@ impl Db {
         count: usize,
         visit: &mut dyn FnMut(&[u8], ValueType),
     ) -> u64 {
+        self.shared.marks.see_all();
         let mut gone = Vec::new();
         let next = self.store.scan(cursor, count, |at| match self.is_live(at) {
             true => visit(self.store.key(at), self.store.entry(at).value_type()),
@@ -42,6 +43,7 @@ impl Db {
 
     /// Calls `visit` for every key, in no particular order.
     pub fn for_each(&self, visit: &mut Visit<'_>) {
+        self.shared.marks.see_all();
         for &at in self.store.table().iter() {
             if self.is_live(at) {
                 visit(self.store.key(at), self.store.value(at), &self.facts(at));
@@ -57,6 +59,7 @@ impl Db {
     /// Some key, all equally likely; `None` when there is none. Keys past their deadline that it
     /// comes across are removed.
     pub fn random_key(&mut self) -> Option<Vec<u8>> {
+        self.shared.marks.see_all();
         loop {
             let shared = &self.shared;
             let below = |bound| shared.rng.borrow_mut().below(bound);

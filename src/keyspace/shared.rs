@@ -13,6 +13,7 @@ use crate::keyspace::entry::Clock;
 use crate::keyspace::evict::{Order, Scope};
 use crate::keyspace::journal::Journal;
 use crate::keyspace::lazyfree::Garbage;
+use crate::keyspace::marks::Marks;
 use crate::keyspace::snapshot::Taker;
 use crate::types::Value;
 
@@ -107,6 +108,7 @@ pub struct Shared {
     pub moved_entries: Cell<u64>,
     pub garbage: RefCell<Garbage>,
     pub journal: Journal,
+    pub marks: Marks,
     /// Keys that somebody awaits and that came into being, with their databases, in order.
     pub awaited: RefCell<Vec<(usize, Box<[u8]>)>>,
     /// Who takes the snapshot that is being taken.
@@ -128,6 +130,7 @@ impl Shared {
             moved_entries: Cell::new(0),
             garbage: RefCell::default(),
             journal: Journal::default(),
+            marks: Marks::default(),
             awaited: RefCell::default(),
             taker: RefCell::default(),
             rng: RefCell::new(Rng::seeded(seed)),

@@ -125,6 +125,7 @@ impl Store {
     /// still to come to it.
     #[inline]
     pub(super) fn preserve(&mut self, hash: u64, at: Ref) {
+        self.shared().marks.mark(hash);
         if self.is_unwalked(hash) {
             self.hand_out_ahead(at);
         }

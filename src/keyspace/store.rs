@@ -291,6 +291,7 @@ impl Store {
         let place = old.filter(|&at| arena::slot_bytes(self.entry(at).len()) == bytes);
         let at = place.unwrap_or_else(|| self.arena.alloc(bytes));
         draft.write(self.arena.bytes_mut(at));
+        self.shared.marks.mark(hash);
         if self.is_unwalked(hash) {
             self.entry_mut(at).set_ahead(true);
         }

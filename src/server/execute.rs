@@ -87,6 +87,7 @@ impl Server {
     /// Runs consecutive requests of one client into one output buffer.
     fn serve(&mut self, id: ClientId, requests: &[Request]) {
         let Some(client) = self.state.clients.get_mut(id) else { return };
+        self.state.keyspace.take_seen();
         let mut out = take(&mut client.output);
         self.state.client_memory.note_output(client);
         if out.capacity() == 0 {
@@ -138,6 +139,7 @@ impl Server {
         let Some(client) = client.filter(|client| !client.has(ClientFlags::CLOSING)) else {
             return self.recycle(out);
         };
+        client.reveals(self.state.keyspace.take_seen());
         // A client that watches MONITOR may have been told of its own command meanwhile.
         out.append(&mut client.output);
         if !client.held.is_empty() {

@@ -114,6 +114,9 @@ pub struct Client {
     pub last_command: Option<CommandId>,
     /// Commands of this client whose execution began.
     pub commands: u64,
+    /// The last group of the log's records that its output depends on; with `appendfsync always` it
+    /// waits until that group is durable.
+    pub group: u64,
     /// Bytes of a request that has not arrived whole.
     pub pending: Vec<u8>,
     pub progress: Progress,
@@ -140,6 +143,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Output of this client tells of writes up to `group` of the log: see [`Client::group`].
+    #[inline]
+    pub fn reveals(&mut self, group: u64) {
+        self.group = self.group.max(group);
+    }
+
     pub fn new(key: ClientId, id: u64, now_s: i64) -> Client {
         Client {
             key,
@@ -157,6 +166,7 @@ impl Client {
             created_s: now_s,
             active_s: now_s,
             last_command: None,
+            group: 0,
             commands: 0,
             pending: Vec::new(),
             progress: Progress::default(),
