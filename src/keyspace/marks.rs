@@ -121,7 +121,10 @@ mod tests {
     fn nothing_is_marked_while_they_are_off() {
         let marks = Marks::default();
         marks.begin_group(1);
-        (marks.mark(3), marks.mark_all(), marks.see(3), marks.see_all());
+        marks.mark(3);
+        marks.mark_all();
+        marks.see(3);
+        marks.see_all();
         assert_eq!((marks.take_seen(), marks.last()), (0, 0));
     }
 }

@@ -35,7 +35,7 @@ pub use self::scan::Visit;
 use self::shared::Shared;
 pub use self::shared::{Counters, Facts, Policy, Usage};
 use self::snapshot::Detached;
-pub use self::snapshot::{Snap, Taker};
+pub use self::snapshot::{Snap, Taken, Taker};
 use self::store::Store;
 use self::watch::Watcher;
 use crate::ds::arena::Arena;

@@ -46,14 +46,9 @@ impl Db {
         self.shared.marks.see_all();
         for &at in self.store.table().iter() {
             if self.is_live(at) {
-                visit(self.store.key(at), self.store.value(at), &self.facts(at));
+                visit(self.store.key(at), self.store.value(at), &self.store.facts(at));
             }
         }
-    }
-
-    fn facts(&self, at: Ref) -> Facts {
-        let entry = self.store.entry(at);
-        Facts { deadline: entry.deadline(), usage: self.shared.usage(entry.clock()) }
     }
 
     /// Some key, all equally likely; `None` when there is none. Keys past their deadline that it

@@ -19,6 +19,7 @@ use std::mem::take;
 use crate::ds::arena::Ref;
 use crate::ds::segments::position;
 use crate::keyspace::Keyspace;
+use crate::keyspace::shared::Facts;
 use crate::keyspace::store::Store;
 use crate::types::ValueRef;
 
@@ -27,23 +28,29 @@ pub(super) const WALKED: u64 = u64::MAX;
 
 /// Who is handed the data set.
 pub trait Taker {
-    /// A key as it was at the start of the walk, in no order that means anything.
-    fn take(&mut self, snap: &Snap<'_>);
+    /// Takes a key, or the next part of it if some was taken already. `Part` when there is more: then
+    /// the same key comes again, unchanged, before this is called for another one.
+    fn take_some(&mut self, snap: &Snap<'_>) -> Taken;
+
+    /// Takes a key that is about to change, or what was not taken of it.
+    fn take_all(&mut self, snap: &Snap<'_>);
 }
 
-/// One key, as it was at the start of the walk.
+/// How much was taken of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Whole,
+    Part,
+}
+
+/// One key, as it was at the start of the walk. Keys come in no order that means anything.
 #[derive(Clone, Copy, Debug)]
 pub struct Snap<'a> {
     /// Its database then.
     pub db: usize,
     pub key: &'a [u8],
     pub value: ValueRef<'a>,
-    /// Unix milliseconds.
-    pub deadline: Option<i64>,
-    /// Seconds since the last use; meaningful under an LRU policy.
-    pub idle_seconds: u64,
-    /// The LFU counter; meaningful under an LFU policy.
-    pub frequency: u8,
+    pub facts: Facts,
 }
 
 /// Stores that were thrown away before the walk had been through them.
@@ -66,8 +73,9 @@ impl Keyspace {
     /// Walks on by some `keys`; true when there are more.
     pub fn walk(&mut self, keys: usize) -> bool {
         let stores = self.databases.iter_mut().map(|db| &mut db.store);
-        let mut unwalked = stores.chain(&mut self.detached.0).filter(|store| store.is_walked_on());
-        if let Some(store) = unwalked.next() {
+        let unwalked = stores.chain(&mut self.detached.0).filter(|store| store.is_walked_on());
+        // What was begun is finished first.
+        if let Some(store) = unwalked.min_by_key(|store| store.parts.is_none()) {
             store.walk(keys);
         }
         let done = |store: &mut Store| !store.is_walked_on();
@@ -90,6 +98,7 @@ impl Keyspace {
     /// on with [`Keyspace::walk`].
     pub fn abandon_walk(&mut self) {
         *self.shared.taker.borrow_mut() = None;
+        self.databases.iter_mut().for_each(|db| db.store.parts = None);
         for store in take(&mut self.detached.0) {
             self.shared.garbage.borrow_mut().add_store(store);
         }
@@ -127,43 +136,73 @@ impl Store {
     pub(super) fn preserve(&mut self, hash: u64, at: Ref) {
         self.shared().marks.mark(hash);
         if self.is_unwalked(hash) {
-            self.hand_out_ahead(at);
+            self.hand_out_ahead(hash, at);
         }
     }
 
     #[cold]
-    fn hand_out_ahead(&mut self, at: Ref) {
-        if !self.entry(at).is_ahead() {
-            self.hand_out(at);
-            self.entry_mut(at).set_ahead(true);
+    fn hand_out_ahead(&mut self, hash: u64, at: Ref) {
+        let in_parts = self
+            .parts
+            .as_ref()
+            .is_some_and(|(begun, key)| *begun == hash && self.key(at) == &key[..]);
+        if in_parts {
+            self.parts = None;
+        } else if self.entry(at).is_ahead() {
+            return;
         }
+        self.hand_out(at, |taker, snap| taker.take_all(snap));
+        self.entry_mut(at).set_ahead(true);
     }
 
     fn walk(&mut self, keys: usize) {
+        if !self.hand_out_parts() {
+            return;
+        }
         let mut met = Vec::with_capacity(keys);
         let next = self.scan(self.walked, keys, |at| met.push(at));
-        for at in met {
-            match self.entry(at).is_ahead() {
-                true => self.entry_mut(at).set_ahead(false),
-                false => self.hand_out(at),
+        for (index, &at) in met.iter().enumerate() {
+            if self.entry(at).is_ahead() {
+                self.entry_mut(at).set_ahead(false);
+            } else if self.hand_out_some(at) == Taken::Part {
+                return self.stop_at(&met[..=index]);
             }
         }
         self.walked = if next == 0 { WALKED } else { next };
     }
 
-    fn hand_out(&self, at: Ref) {
-        let shared = self.shared();
-        let mut taker = shared.taker.borrow_mut();
-        let Some(taker) = taker.as_mut() else { return };
-        let entry = self.entry(at);
-        taker.take(&Snap {
-            db: self.walked_as,
-            key: self.key(at),
-            value: self.value(at),
-            deadline: entry.deadline(),
-            idle_seconds: shared.idle_seconds(entry.clock()),
-            frequency: shared.lfu_counter(entry.clock()),
-        });
+    /// Stops at the last of the entries just met, of which a part was handed out.
+    fn stop_at(&mut self, met: &[Ref]) {
+        let Some(&last) = met.last() else { return };
+        let hash = self.hash_of(last);
+        self.walked = position(hash);
+        self.parts = Some((hash, self.key(last).into()));
+        // The walk goes on with this position, so all that is there counts as handed out.
+        let here = |at: &&Ref| position(self.hash_of(**at)) == self.walked;
+        let here: Vec<Ref> = met.iter().rev().take_while(here).copied().collect();
+        here.into_iter().for_each(|at| self.entry_mut(at).set_ahead(true));
+    }
+
+    /// Hands out the next part of the entry of which some was; true when none is left.
+    fn hand_out_parts(&mut self) -> bool {
+        let Some((hash, key)) = self.parts.take() else { return true };
+        let at = self.find(hash, &key).expect("who removes it finishes it");
+        let whole = self.hand_out_some(at) == Taken::Whole;
+        if !whole {
+            self.parts = Some((hash, key));
+        }
+        whole
+    }
+
+    fn hand_out_some(&self, at: Ref) -> Taken {
+        self.hand_out(at, |taker, snap| taker.take_some(snap)).unwrap_or(Taken::Whole)
+    }
+
+    fn hand_out<T>(&self, at: Ref, to: impl FnOnce(&mut dyn Taker, &Snap<'_>) -> T) -> Option<T> {
+        let mut taker = self.shared().taker.borrow_mut();
+        let (key, value, facts) = (self.key(at), self.value(at), self.facts(at));
+        let snap = Snap { db: self.walked_as, key, value, facts };
+        taker.as_mut().map(|taker| to(&mut **taker, &snap))
     }
 }
 
@@ -182,15 +221,29 @@ mod tests {
     const START: i64 = 1_700_000_000_000;
 
     /// What was handed out: a rendering of each key by database and name.
-    type Taken = Rc<RefCell<BTreeMap<(usize, Vec<u8>), String>>>;
+    type All = Rc<RefCell<BTreeMap<(usize, Vec<u8>), String>>>;
 
-    struct Collect(Taken);
+    /// Takes large values in three parts.
+    struct Collect {
+        all: All,
+        parts: usize,
+    }
 
     impl Taker for Collect {
-        fn take(&mut self, snap: &Snap<'_>) {
-            let shown = show(snap.value, snap.deadline);
-            let again = self.0.borrow_mut().insert((snap.db, snap.key.to_vec()), shown);
-            assert_eq!(again, None, "{:?} handed out twice", snap.key);
+        fn take_some(&mut self, snap: &Snap<'_>) -> Taken {
+            if show(snap.value, None).len() > 1000 && self.parts < 2 {
+                self.parts += 1;
+                return Taken::Part;
+            }
+            self.parts = 0;
+            self.take_all(snap);
+            Taken::Whole
+        }
+
+        fn take_all(&mut self, snap: &Snap<'_>) {
+            let shown = show(snap.value, snap.facts.deadline);
+            let before = self.all.borrow_mut().insert((snap.db, snap.key.to_vec()), shown);
+            assert_eq!(before, None, "{:?} handed out twice", snap.key);
         }
     }
 
@@ -259,10 +312,10 @@ mod tests {
         keyspace
     }
 
-    fn begin(keyspace: &mut Keyspace) -> Taken {
-        let taken = Taken::default();
-        keyspace.begin_walk(Box::new(Collect(Rc::clone(&taken))));
-        taken
+    fn begin(keyspace: &mut Keyspace) -> All {
+        let all = All::default();
+        keyspace.begin_walk(Box::new(Collect { all: Rc::clone(&all), parts: 0 }));
+        all
     }
 
     fn finish(keyspace: &mut Keyspace) {

@@ -12,7 +12,7 @@ use crate::ds::pool::Pool;
 use crate::ds::segments::{Hashing, Segments};
 use crate::keyspace::entry::{self, Clock, Draft, Entry, EntryMut, Part};
 use crate::keyspace::expire::Timers;
-use crate::keyspace::shared::Shared;
+use crate::keyspace::shared::{Facts, Shared};
 use crate::keyspace::snapshot::WALKED;
 use crate::types::integer;
 use crate::types::{Encoding, StringRef, Value, ValueRef, ValueType};
@@ -39,6 +39,8 @@ pub struct Store {
     pub(super) walked: u64,
     /// The number that the database had when the walk began.
     pub(super) walked_as: usize,
+    /// The key, with its hash, of whose value a part was handed out.
+    pub(super) parts: Option<(u64, Box<[u8]>)>,
     /// Entries at the start of a demolition.
     doomed: usize,
     /// Where small collections are changed; kept for its capacity.
@@ -98,6 +100,7 @@ impl Store {
             alarms: 0,
             walked: WALKED,
             walked_as: 0,
+            parts: None,
             doomed: 0,
             buffer: Cell::default(),
         }
@@ -181,6 +184,12 @@ impl Store {
             }
             Part::Outside(id) => self.outside(id).as_ref(),
         }
+    }
+
+    /// What is said about the key at `at` besides its value.
+    pub fn facts(&self, at: Ref) -> Facts {
+        let entry = self.entry(at);
+        Facts { deadline: entry.deadline(), usage: self.shared.usage(entry.clock()) }
     }
 
     /// Visits entries from `cursor` on, in the manner of [`Segments::scan`].
