@@ -26,6 +26,9 @@ pub struct Stamp(u64);
 #[derive(Clone, Debug)]
 pub struct Clock {
     unix_us: i64,
+    /// The same in milliseconds and in seconds: every command asks.
+    unix_ms: i64,
+    unix_s: i64,
     mono_us: u64,
     stopwatch: Stopwatch,
 }
@@ -39,24 +42,32 @@ impl Default for Clock {
 impl Clock {
     /// A clock that shows now.
     pub fn new() -> Clock {
-        Clock {
-            unix_us: unix_us_now(),
-            mono_us: monotonic_ns() / 1000,
-            stopwatch: Stopwatch::start(),
-        }
+        let mut clock =
+            Clock { unix_us: 0, unix_ms: 0, unix_s: 0, mono_us: 0, stopwatch: Stopwatch::start() };
+        clock.tick();
+        clock
     }
 
     /// Reads the time: once per loop turn, and where a long command must see it move.
     pub fn tick(&mut self) {
         let mono_ns = monotonic_ns();
         self.unix_us = unix_us_now();
+        self.unix_ms = self.unix_us / 1000;
+        self.unix_s = self.unix_ms / 1000;
         self.mono_us = mono_ns / 1000;
         self.stopwatch.calibrate(mono_ns);
     }
 
     /// Time of day at the last tick, milliseconds since 1970.
+    #[inline]
     pub fn unix_ms(&self) -> i64 {
-        self.unix_us / 1000
+        self.unix_ms
+    }
+
+    /// Time of day at the last tick, seconds since 1970.
+    #[inline]
+    pub fn unix_s(&self) -> i64 {
+        self.unix_s
     }
 
     /// Time of day at the last tick, microseconds since 1970.

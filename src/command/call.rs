@@ -48,7 +48,7 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     let nanos = ctx.state.clock.elapsed_ns(start, ctx.state.stamp);
     if !command.flags.has(Flags::BLOCKING) || !ctx.client().has(ClientFlags::BLOCKED) {
         record(ctx.state, id, nanos, outcome.is_err());
-        log_if_slow(ctx, id, nanos / 1000);
+        log_if_slow(ctx, id, nanos);
     }
     if nanos > LONG_NANOS {
         ctx.state.tick();
@@ -77,7 +77,9 @@ pub fn settle(ctx: &mut Ctx<'_>, reply_at: usize) {
         ReplyMode::SkipNext => client.reply_mode = ReplyMode::Skip,
         ReplyMode::Skip => client.reply_mode = ReplyMode::On,
     }
-    ctx.take_messages();
+    if !client.output.is_empty() {
+        ctx.reply.out.append(&mut client.output);
+    }
 }
 
 /// Replies with a refusal and counts it.
@@ -95,17 +97,24 @@ pub(super) fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool)
     stats.failed += u64::from(failed);
 }
 
-fn log_if_slow(ctx: &mut Ctx<'_>, id: CommandId, duration_us: u64) {
-    let threshold = ctx.state.config.slowlog_log_slower_than;
-    if threshold < 0 || duration_us < threshold as u64 {
-        return;
+#[inline]
+fn log_if_slow(ctx: &mut Ctx<'_>, id: CommandId, nanos: u64) {
+    match u64::try_from(ctx.state.config.slowlog_log_slower_than) {
+        Ok(threshold_us) if nanos >= threshold_us.saturating_mul(1000) => {
+            log_slow(ctx, id, nanos / 1000);
+        }
+        _ => {}
     }
+}
+
+#[cold]
+fn log_slow(ctx: &mut Ctx<'_>, id: CommandId, duration_us: u64) {
     let row = ctx.state.table.row(id);
     // EXEC is not logged: its commands are.
     if row.command.flags.intersects(Flags::SKIP_SLOWLOG) {
         return;
     }
-    let (time_s, max) = (ctx.state.clock.unix_ms() / 1000, ctx.state.config.slowlog_max_len);
+    let (time_s, max) = (ctx.state.clock.unix_s(), ctx.state.config.slowlog_max_len);
     let Some(client) = ctx.state.clients.get(ctx.id) else { return };
     let slow = Slow {
         time_s,

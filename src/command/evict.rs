@@ -38,13 +38,20 @@ impl State {
         }
     }
 
+    /// Whether there is more data than the limit, or was a moment ago: then commands have to be asked
+    /// whether they add to it.
+    #[inline]
+    pub fn is_memory_short(&self) -> bool {
+        let exceeded = self.maxmemory() != 0 && alloc::used() as u64 > self.maxmemory();
+        exceeded || self.eviction.exceeded_since_us.is_some()
+    }
+
     /// Whether there is more data than allowed and none of it may go. Evicts what the commands
     /// before this one made necessary. `reply` is the capacity of the buffer that the client in
     /// execution is answered into.
     #[inline]
     pub fn is_out_of_memory(&mut self, reply: usize) -> bool {
-        let exceeded = self.maxmemory() != 0 && alloc::used() as u64 > self.maxmemory();
-        (exceeded || self.eviction.exceeded_since_us.is_some()) && !self.make_room(reply)
+        self.is_memory_short() && !self.make_room(reply)
     }
 
     /// Evicts some keys if there is more data than the limit; true when there is more to do.

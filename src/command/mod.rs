@@ -29,6 +29,7 @@ pub mod hash;
 pub mod help;
 pub mod hyperloglog;
 pub mod introspect;
+mod item;
 pub mod limit;
 pub mod list;
 pub mod notify;

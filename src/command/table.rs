@@ -2,14 +2,13 @@
 //! (after `rename-command`).
 
 use super::GROUPS;
-use super::spec::Command;
+use super::spec::{BeginSearch, Command, Flags};
 use crate::session::CommandId;
 
-/// Longest name that is looked up; longer ones are unknown.
-const NAME_BYTES_MAX: usize = 64;
-const BUCKETS: usize = 512;
+/// Places of the index, several times as many as there are commands.
+const PLACES: usize = 2048;
 /// Bytes of a name that are compared as one word.
-const FOLDED_BYTES: usize = 7;
+const FOLDED_BYTES: usize = 8;
 
 /// One numbered row.
 pub struct Row {
@@ -19,6 +18,10 @@ pub struct Row {
     pub parent: Option<CommandId>,
     /// Subcommands, by number.
     pub children: Vec<CommandId>,
+    /// The argument that is the first key, if the row says where it stands.
+    pub first_key: Option<usize>,
+    /// Whether no gate looks at more than the client and the number of arguments.
+    is_plain: bool,
 }
 
 impl Row {
@@ -26,19 +29,26 @@ impl Row {
     pub fn full_name(&self) -> &str {
         if self.parent.is_some() { &self.name } else { self.command.name }
     }
+
+    /// Whether a call with `count` arguments of a client without peculiarities passes every gate, as
+    /// long as nothing is paused and memory is not short.
+    #[inline]
+    pub fn is_plain_call(&self, count: usize) -> bool {
+        self.is_plain && self.command.accepts(count)
+    }
 }
 
 /// All rows and the index over their names.
 pub struct Table {
     rows: Vec<Row>,
-    /// Top-level commands by a hash of their folded names.
-    buckets: Vec<Vec<(u64, CommandId)>>,
+    /// Top-level commands, each at the first free place from the hash of its folded name on.
+    places: Vec<Option<(Folded, CommandId)>>,
 }
 
 impl Table {
     /// The table under the rows' own names.
     pub fn new() -> Table {
-        let mut table = Table { rows: Vec::new(), buckets: vec![Vec::new(); BUCKETS] };
+        let mut table = Table { rows: Vec::new(), places: vec![None; PLACES] };
         for command in GROUPS.iter().copied().flatten() {
             table.add(command);
         }
@@ -56,8 +66,18 @@ impl Table {
     }
 
     fn index(&mut self, name: &[u8], id: CommandId) {
-        let folded = fold(name);
-        self.buckets[bucket(folded)].push((folded, id));
+        let folded = Folded::of(name);
+        let free = folded.search().find(|&place| self.places[place].is_none());
+        self.places[free.expect("there are fewer commands than places")] = Some((folded, id));
+    }
+
+    /// Builds the index anew from the names, without the command `gone`.
+    fn index_all_but(&mut self, gone: CommandId) {
+        let old = std::mem::replace(&mut self.places, vec![None; PLACES]);
+        for (_, id) in old.into_iter().flatten().filter(|(_, id)| *id != gone) {
+            let name = self.row(id).name.clone();
+            self.index(name.as_bytes(), id);
+        }
     }
 
     fn push(
@@ -67,7 +87,15 @@ impl Table {
         parent: Option<CommandId>,
     ) -> CommandId {
         let id = CommandId(u16::try_from(self.rows.len()).expect("fewer than 65,536 rows"));
-        self.rows.push(Row { command, name, parent, children: Vec::new() });
+        let first_key = command.keys.first().and_then(|spec| match spec.begin {
+            BeginSearch::Index(index) => usize::try_from(index).ok(),
+            _ => None,
+        });
+        let is_plain = command.handler.is_some()
+            && command.subcommands.is_empty()
+            && !command.flags.has(Flags::PROTECTED);
+        let children = Vec::new();
+        self.rows.push(Row { command, name, parent, children, first_key, is_plain });
         id
     }
 
@@ -80,7 +108,7 @@ impl Table {
         if !to.is_empty() && self.lookup(to).is_some() {
             return Err("Target command name already exists");
         }
-        self.buckets[bucket(fold(from))].retain(|(_, other)| *other != id);
+        self.index_all_but(id);
         if !to.is_empty() {
             self.rows[id.0 as usize].name = String::from_utf8_lossy(to).to_ascii_lowercase();
             self.index(to, id);
@@ -89,15 +117,20 @@ impl Table {
     }
 
     /// The top-level command of that name, in any case.
+    #[inline]
     pub fn lookup(&self, name: &[u8]) -> Option<CommandId> {
-        if name.len() > NAME_BYTES_MAX {
-            return None;
+        let folded = Folded::of(name);
+        for place in folded.search() {
+            let (other, id) = self.places[place]?;
+            if other == folded && (name.len() <= FOLDED_BYTES || self.is_named(id, name)) {
+                return Some(id);
+            }
         }
-        let folded = fold(name);
-        let named = |id: CommandId| self.row(id).name.as_bytes().eq_ignore_ascii_case(name);
-        let mut same = self.buckets[bucket(folded)].iter().filter(|(other, _)| *other == folded);
-        let found = same.find(|(_, id)| name.len() <= FOLDED_BYTES || named(*id))?;
-        Some(found.1)
+        None
+    }
+
+    fn is_named(&self, id: CommandId, name: &[u8]) -> bool {
+        self.row(id).name.as_bytes().eq_ignore_ascii_case(name)
     }
 
     /// The subcommand of a container, in any case.
@@ -151,17 +184,52 @@ impl Default for Table {
     }
 }
 
-/// The length of a name and its first seven bytes in lower case, as one word: of a short name, all
-/// there is to compare.
-#[inline]
-fn fold(name: &[u8]) -> u64 {
-    let first = name.iter().take(FOLDED_BYTES);
-    first.fold(name.len() as u64, |word, byte| word << 8 | u64::from(byte.to_ascii_lowercase()))
+/// The length of a name and its first bytes in lower case, as one word: of a short name, all there is
+/// to compare.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Folded {
+    word: u64,
+    len: usize,
 }
 
+impl Folded {
+    #[inline]
+    fn of(name: &[u8]) -> Folded {
+        Folded { word: lower(first_bytes(name)), len: name.len() }
+    }
+
+    /// The places of the index where the name may stand, in order.
+    #[inline]
+    fn search(self) -> impl Iterator<Item = usize> {
+        let mixed = (self.word ^ self.len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let home = (mixed >> (u64::BITS - PLACES.ilog2())) as usize;
+        (0..PLACES).map(move |step| (home + step) % PLACES)
+    }
+}
+
+/// The first eight bytes as one little-endian word, with zeros in the place of missing ones.
 #[inline]
-fn bucket(folded: u64) -> usize {
-    (folded.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - BUCKETS.ilog2())) as usize
+fn first_bytes(name: &[u8]) -> u64 {
+    if let Some(bytes) = name.first_chunk() {
+        return u64::from_le_bytes(*bytes);
+    }
+    // Two halves that overlap in the middle of the name.
+    if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+        let (first, last) = (u32::from_le_bytes(*first), u32::from_le_bytes(*last));
+        return u64::from(first) | u64::from(last) << ((name.len() - size_of::<u32>()) * 8);
+    }
+    name.iter().rev().fold(0, |word, &byte| word << 8 | u64::from(byte))
+}
+
+/// Puts the capital letters among eight bytes in lower case.
+#[inline]
+fn lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH_BITS: u64 = 0x80 * EACH;
+    // A byte's high bit says whether it is at least `A`, or beyond `Z`; nothing is carried over.
+    let low_bits = word & !HIGH_BITS;
+    let (from_a, beyond_z) = (low_bits + (0x80 - 0x41) * EACH, low_bits + (0x80 - 0x5b) * EACH);
+    word | (from_a & !beyond_z & !word & HIGH_BITS) >> 2
 }
 
 #[cfg(test)]
@@ -219,5 +287,20 @@ mod tests {
         assert!(table.lookup(b"flushall").is_none() && table.lookup(b"WIPE").is_some());
         assert!(table.lookup(b"get").is_none());
         assert!(table.rename(b"set", b"wipe").is_err() && table.rename(b"nope", b"x").is_err());
+    }
+
+    #[test]
+    fn a_word_is_put_in_lower_case_byte_by_byte() {
+        for byte in 0..=u8::MAX {
+            let word = u64::from_le_bytes([byte, b'A', 0xff, b'z', byte, 0, b'[', b'@']);
+            let expected = word.to_le_bytes().map(|byte| byte.to_ascii_lowercase());
+            assert_eq!(lower(word).to_le_bytes(), expected);
+        }
+        for len in 0..12 {
+            let name = &b"abcdefghijklm"[..len];
+            let bytes = first_bytes(name).to_le_bytes();
+            assert_eq!(bytes[..len.min(8)], name[..len.min(8)]);
+            assert!(bytes[len.min(8)..].iter().all(|byte| *byte == 0));
+        }
     }
 }

@@ -109,8 +109,7 @@ impl<T: Copy + Default> Segments<T> {
     /// The slot under `hash` that `eq` accepts.
     #[inline]
     pub fn find(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<T> {
-        let table = &self.segment(hash)?.table;
-        table.get(table.find(hash, eq)?).copied()
+        Some(*self.segment(hash)?.table.find_slot(hash, eq)?.1)
     }
 
     /// Puts `new` in the place of `old`, which is under `hash`.

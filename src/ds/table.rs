@@ -64,16 +64,6 @@ fn equal(word: u64, byte: u8) -> u64 {
     difference.wrapping_sub(LOW_BITS) & !difference & HIGH_BITS
 }
 
-/// The indexes in a group that `marks` stands for.
-#[inline]
-fn indexes(mut marks: u64) -> impl Iterator<Item = usize> {
-    std::iter::from_fn(move || {
-        let index = marks.trailing_zeros() as usize / 8;
-        marks &= marks.checked_sub(1)?;
-        Some(index)
-    })
-}
-
 impl<T> Default for Table<T> {
     /// An empty table without memory.
     fn default() -> Table<T> {
@@ -115,17 +105,29 @@ impl<T: Copy + Default> Table<T> {
 
     /// The bucket of the slot under `hash` that `eq` accepts.
     #[inline]
-    pub fn find(&self, hash: u64, mut eq: impl FnMut(&T) -> bool) -> Option<usize> {
-        for (at, group) in self.probe(hash) {
+    pub fn find(&self, hash: u64, eq: impl FnMut(&T) -> bool) -> Option<usize> {
+        Some(self.find_slot(hash, eq)?.0)
+    }
+
+    /// As [`Table::find`], with the slot itself.
+    #[inline]
+    pub fn find_slot(&self, hash: u64, mut eq: impl FnMut(&T) -> bool) -> Option<(usize, &T)> {
+        let (tag, mut at) = (tag(hash), self.home(hash));
+        for _ in 0..self.groups.len() {
+            let group = &self.groups[at];
             let word = group.word();
-            for index in indexes(equal(word, tag(hash))) {
+            let mut marks = equal(word, tag);
+            while marks != 0 {
+                let index = marks.trailing_zeros() as usize / 8;
                 if eq(&group.slots[index]) {
-                    return Some(at * GROUP + index);
+                    return Some((at * GROUP + index, &group.slots[index]));
                 }
+                marks &= marks - 1;
             }
             if equal(word, EMPTY) != 0 {
                 return None;
             }
+            at = self.after(at);
         }
         None
     }
@@ -156,12 +158,13 @@ impl<T: Copy + Default> Table<T> {
     /// Adds a slot; the table must not be full.
     pub fn insert(&mut self, hash: u64, slot: T) {
         assert!(!self.is_full());
-        let free = self.probe(hash).find_map(|(at, group)| {
-            let first = indexes(!group.word() & HIGH_BITS).next()?;
-            Some((at, first))
-        });
-        let (at, index) = free.expect("a table that is not full has a free bucket");
+        let mut at = self.home(hash);
+        // A table that is not full has a free bucket.
+        while self.groups[at].word() & HIGH_BITS == HIGH_BITS {
+            at = self.after(at);
+        }
         let group = &mut self.groups[at];
+        let index = (!group.word() & HIGH_BITS).trailing_zeros() as usize / 8;
         self.deleted -= u32::from(group.tags[index] == DELETED);
         group.tags[index] = tag(hash);
         group.slots[index] = slot;
@@ -223,13 +226,10 @@ impl<T: Copy + Default> Table<T> {
         (((hash & 0xffff_ffff) * self.groups.len() as u64) >> 32) as usize
     }
 
-    /// The groups in the order of a search, each with its index.
+    /// The group where a search goes on behind group `at`.
     #[inline]
-    fn probe(&self, hash: u64) -> impl Iterator<Item = (usize, &Group<T>)> {
-        let home = self.home(hash);
-        let (before, behind) = self.groups.split_at(home);
-        let from_home = behind.iter().chain(before);
-        (home..self.groups.len()).chain(0..home).zip(from_home)
+    fn after(&self, at: usize) -> usize {
+        if at + 1 == self.groups.len() { 0 } else { at + 1 }
     }
 }
 

@@ -12,6 +12,7 @@ pub mod errors;
 mod limits;
 mod parse;
 mod reply;
+mod strings;
 
 pub use args::{Args, OwnedArgs};
 pub use broadcast::Broadcast;
@@ -19,3 +20,4 @@ pub use errors::{Outcome, Reject};
 pub use limits::{BULK_LEN_CEILING_BYTES, BULK_LEN_DEFAULT_BYTES, Limits, REPLY_BYTES_MAX};
 pub use parse::{Progress, ProtocolError, Span, Step, parse};
 pub use reply::{Deferred, Protocol, Reply};
+pub use strings::Strings;

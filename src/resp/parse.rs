@@ -207,6 +207,8 @@ struct Stop {
 /// Reads a request as long as it is complete and plain.
 #[inline]
 fn quick(chunk: &[u8], spans: &mut Vec<Span>, limits: &Limits) -> Result<usize, Stop> {
+    // What lies beyond 32-bit offsets is left to the slow path.
+    let chunk = &chunk[..chunk.len().min(u32::MAX as usize)];
     let Some((args, mut at)) = quick_header(chunk, 0, b'*') else {
         return Err(Stop { at: 0, args_left: 0 });
     };
@@ -222,8 +224,7 @@ fn quick(chunk: &[u8], spans: &mut Vec<Span>, limits: &Limits) -> Result<usize, 
         if !terminated || u64::from(len) > bulk_len_allowed {
             return Err(stop);
         }
-        let Ok(start) = u32::try_from(start) else { return Err(stop) };
-        spans.push(Span { start, len });
+        spans.push(Span { start: start as u32, len });
         at = end + 2;
     }
     Ok(at)
@@ -232,29 +233,32 @@ fn quick(chunk: &[u8], spans: &mut Vec<Span>, limits: &Limits) -> Result<usize, 
 /// Reads `*12\r\n`: the number, and where the line ends. `None` means "look more closely".
 #[inline(always)]
 fn quick_header(chunk: &[u8], at: usize, kind: u8) -> Option<(u32, usize)> {
+    let line = chunk.get(at..)?;
+    // Nearly every number has one digit, or two.
+    match *line {
+        [first, digit @ b'0'..=b'9', b'\r', b'\n', ..] if first == kind => {
+            Some((u32::from(digit - b'0'), at + 4))
+        }
+        [first, tens @ b'1'..=b'9', ones @ b'0'..=b'9', b'\r', b'\n', ..] if first == kind => {
+            Some((u32::from(tens - b'0') * 10 + u32::from(ones - b'0'), at + 5))
+        }
+        _ => long_header(line, kind).map(|(value, len)| (value, at + len)),
+    }
+}
+
+/// Reads a number of three digits or more with its line: the number, and the length of the line.
+#[inline(never)]
+fn long_header(line: &[u8], kind: u8) -> Option<(u32, usize)> {
     /// Longer numbers are left to the slow path, so that none overflows here.
     const DIGITS_MAX: usize = 8;
-    let line = chunk.get(at..)?;
-    let (&[first, digit], rest) = line.split_first_chunk::<2>()?;
-    let mut value = u32::from(digit.wrapping_sub(b'0'));
-    if first != kind || value > 9 {
+    let digits = line.strip_prefix(&[kind])?;
+    let len = digits.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = digits.split_at(len);
+    if !(1..=DIGITS_MAX).contains(&len) || digits[0] == b'0' || !rest.starts_with(b"\r\n") {
         return None;
     }
-    let mut digits = 1;
-    loop {
-        match rest.get(digits - 1)? {
-            b'\r' => break,
-            &byte => {
-                let digit = u32::from(byte.wrapping_sub(b'0'));
-                if digit > 9 || value == 0 || digits == DIGITS_MAX {
-                    return None;
-                }
-                value = value * 10 + digit;
-                digits += 1;
-            }
-        }
-    }
-    (*rest.get(digits)? == b'\n').then_some((value, at + digits + 3))
+    let value = digits.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0'));
+    Some((value, len + 3))
 }
 
 /// Reads on from where `progress` stands.

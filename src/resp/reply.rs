@@ -5,6 +5,7 @@
 //! Invariant: appends to the buffer it was given and to nothing else; never allocates but through
 //! that buffer's growth; an error or status line never carries CR, LF or NUL, whoever wrote its text.
 
+use super::Strings;
 use crate::base::num;
 
 /// The protocol version a client speaks.
@@ -103,6 +104,11 @@ impl Reply<'_> {
         self.header(b'$', bytes.len());
         self.out.extend_from_slice(bytes);
         self.out.extend_from_slice(b"\r\n");
+    }
+
+    /// Many strings in a row, as the elements of an aggregate that was opened.
+    pub fn strings(&mut self) -> Strings<'_> {
+        Strings::new(self.out)
     }
 
     /// An integer as a string.

@@ -4,13 +4,16 @@
 //! Invariant: executes nothing.
 
 use crate::io::{Driver, Lease};
-use crate::resp::{ProtocolError, Span};
+use crate::resp::{Args, ProtocolError, Span};
 use crate::session::{ClientId, CommandId};
 use std::ops::Range;
 
 /// Requests that are hashed and prefetched together. More would evict one another from the cache
 /// before they run; fewer do not hide a memory access.
 pub const BATCH_REQUESTS_MAX: usize = 32;
+
+/// Arguments that there is always room for. What a request of a hundred thousand needed goes back.
+const SPANS_KEPT: usize = 4096;
 
 /// Bytes that requests lie in.
 pub enum Chunk {
@@ -39,16 +42,32 @@ pub enum Found {
 
 /// One request.
 pub struct Request {
-    pub client: ClientId,
-    /// The chunk it was received in, and where it lies in there.
-    pub chunk: usize,
+    /// Where it lies in its chunk.
     pub raw: Range<usize>,
-    /// The arguments: which spans, of which chunk, counted from where. They lie in the request
-    /// itself unless that was inline and had to be unquoted.
+    /// The arguments, and where in the chunk of arguments they are counted from.
     pub spans: Range<usize>,
-    pub args_chunk: usize,
     pub args_start: usize,
     pub found: Found,
+}
+
+impl Request {
+    /// The arguments, given all spans and the chunk that they lie in.
+    #[inline]
+    pub fn args<'a>(&self, spans: &'a [Span], chunk: &'a [u8]) -> Args<'a> {
+        Args::new(&chunk[self.args_start..], &spans[self.spans.clone()])
+    }
+}
+
+/// Consecutive requests of one client out of one chunk, so that both are looked up once for all.
+pub struct Run {
+    pub client: ClientId,
+    /// The chunk they were received in.
+    pub chunk: usize,
+    /// The chunk that the arguments lie in: the same, unless the request was inline and had to be
+    /// unquoted.
+    pub args_chunk: usize,
+    /// How many they are.
+    pub len: usize,
 }
 
 /// Requests in order of arrival.
@@ -56,11 +75,29 @@ pub struct Request {
 pub struct Batch {
     pub chunks: Vec<Chunk>,
     pub spans: Vec<Span>,
+    pub runs: Vec<Run>,
     pub requests: Vec<Request>,
 }
 
 impl Batch {
-    pub fn is_full(&self) -> bool {
-        self.requests.len() >= BATCH_REQUESTS_MAX
+    /// Forgets all requests. `runs` and `requests` were its vectors, kept for their capacity.
+    pub fn clear(&mut self, mut runs: Vec<Run>, mut requests: Vec<Request>) {
+        runs.clear();
+        requests.clear();
+        (self.runs, self.requests) = (runs, requests);
+        self.spans.clear();
+        self.spans.shrink_to(SPANS_KEPT);
+    }
+
+    /// Requests that there is room for.
+    pub fn room(&self) -> usize {
+        BATCH_REQUESTS_MAX.saturating_sub(self.requests.len())
+    }
+
+    /// Makes the requests that were added last a run, if there are any.
+    pub fn add_run(&mut self, run: Run) {
+        if run.len > 0 {
+            self.runs.push(run);
+        }
     }
 }

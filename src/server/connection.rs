@@ -2,7 +2,7 @@
 //!
 //! A connection's slot and generation in the driver are its key in the client table.
 
-use super::batch::{Batch, Chunk, Found, Request};
+use super::batch::{Chunk, Found, Request, Run};
 use super::{LIMIT, Server};
 use crate::base::text::repr;
 use crate::command::client::list::line;
@@ -51,7 +51,7 @@ impl Server {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::PROTECTED_MODE);
         }
-        let now_s = self.state.clock.unix_ms() / 1000;
+        let now_s = self.state.clock.unix_s();
         let mut client = Client::new(client_id(conn), self.state.next_client_id, now_s);
         self.state.next_client_id += 1;
         self.state.stats.total_connections += 1;
@@ -113,71 +113,70 @@ impl Server {
         self.parse(id, Chunk::Owned(pending));
     }
 
-    /// Adds the whole requests of a chunk to the batch; an incomplete tail becomes the client's.
+    /// Adds the whole requests of a chunk to the batch, which is executed whenever it is full; an
+    /// incomplete tail becomes the client's.
     fn parse(&mut self, id: ClientId, chunk: Chunk) {
         let index = self.batch.chunks.len();
         self.batch.chunks.push(chunk);
         let mut at = 0;
-        while let Some(consumed) = self.parse_one(id, index, at) {
-            at += consumed;
-            let authenticated = self
-                .state
-                .clients
-                .get(id)
-                .is_some_and(|client| client.has(ClientFlags::AUTHENTICATED));
-            // What may follow an AUTH depends on its outcome.
-            if self.batch.is_full() || !authenticated {
-                self.execute();
-            }
+        while self.parse_run(id, index, &mut at) {
+            self.execute();
         }
         self.keep_tail(id, index, at);
     }
 
-    /// Parses one request at `at`; its length, or `None` if there is none to execute now.
-    fn parse_one(&mut self, id: ClientId, index: usize, at: usize) -> Option<usize> {
-        let client = self.state.clients.get_mut(id)?;
+    /// Adds requests from `at` on to the batch and moves it behind them; true when the batch has to
+    /// be executed before there can be more.
+    fn parse_run(&mut self, id: ClientId, index: usize, at: &mut usize) -> bool {
+        let Server { state, batch, driver, .. } = self;
+        let Some(client) = state.clients.get_mut(id) else { return false };
         if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::WAITING)) {
-            return None;
+            return false;
         }
-        let Batch { chunks, spans, requests } = &mut self.batch;
-        let bytes = &chunks[index].bytes(&self.driver)[at..];
-        let limits = match client.has(ClientFlags::AUTHENTICATED) {
-            true => Limits::authenticated(self.state.config.proto_max_bulk_len),
-            false => Limits::UNAUTHENTICATED,
+        // What may follow an AUTH depends on its outcome.
+        let (limits, max) = match client.has(ClientFlags::AUTHENTICATED) {
+            true => (Limits::authenticated(state.config.proto_max_bulk_len), batch.room()),
+            false => (Limits::UNAUTHENTICATED, 1),
         };
-        let first_span = spans.len();
-        let step = resp::parse(bytes, &mut client.progress, spans, &limits);
-        let name = |bytes| Args::new(bytes, &spans[first_span..]).at(0);
-        let (mut args_chunk, mut args_start) = (index, at);
-        let (consumed, found) = match step {
-            Step::Incomplete { missing } => {
-                client.missing = missing;
-                return None;
-            }
-            Step::Empty { consumed } => return Some(consumed),
-            Step::Broken(error) => (bytes.len(), Found::Broken(error)),
-            Step::Command { consumed } => {
-                (consumed, Found::Call(self.state.table.lookup(name(bytes))))
-            }
-            Step::Inline { consumed } => {
-                let unquoted = client.progress.take_inline_args();
-                let found = Found::Call(self.state.table.lookup(name(&unquoted)));
-                chunks.push(Chunk::Owned(unquoted));
-                (args_chunk, args_start) = (chunks.len() - 1, 0);
-                (consumed, found)
-            }
-        };
-        let (raw, spans) = (at..at + consumed, first_span..spans.len());
-        requests.push(Request {
-            client: id,
-            chunk: index,
-            raw,
-            spans,
-            args_chunk,
-            args_start,
-            found,
-        });
-        Some(consumed)
+        let bytes = batch.chunks[index].bytes(driver);
+        let first = batch.requests.len();
+        let mut unquoted = None;
+        while batch.requests.len() < first + max && unquoted.is_none() {
+            let (rest, first_span) = (&bytes[*at..], batch.spans.len());
+            let step = resp::parse(rest, &mut client.progress, &mut batch.spans, &limits);
+            let lookup = |chunk| {
+                let name = Args::new(chunk, &batch.spans[first_span..]).at(0);
+                Found::Call(state.table.lookup(name))
+            };
+            let (consumed, args_start, found) = match step {
+                Step::Command { consumed } => (consumed, *at, lookup(rest)),
+                Step::Incomplete { missing } => {
+                    client.missing = missing;
+                    break;
+                }
+                Step::Empty { consumed } => {
+                    *at += consumed;
+                    continue;
+                }
+                Step::Broken(error) => (rest.len(), *at, Found::Broken(error)),
+                Step::Inline { consumed } => {
+                    let args = unquoted.insert(client.progress.take_inline_args());
+                    (consumed, 0, lookup(args))
+                }
+            };
+            let (raw, spans) = (*at..*at + consumed, first_span..batch.spans.len());
+            batch.requests.push(Request { raw, spans, args_start, found });
+            *at += consumed;
+        }
+        let (len, inline) = (batch.requests.len() - first, unquoted.is_some());
+        let plain = len - usize::from(inline);
+        batch.add_run(Run { client: id, chunk: index, args_chunk: index, len: plain });
+        if let Some(args) = unquoted {
+            let args_chunk = batch.chunks.len();
+            batch.chunks.push(Chunk::Owned(args));
+            batch.add_run(Run { client: id, chunk: index, args_chunk, len: 1 });
+        }
+        len == max || inline
     }
 
     /// Leaves what follows the last whole request with the client, who will complete it.

@@ -1,5 +1,6 @@
 //! From a parsed request to its reply: an ordered list of gates, then queue or call. The order is
-//! that of Redis's processCommand, because it decides which of two errors a client sees.
+//! that of Redis's processCommand, because it decides which of two errors a client sees. The common
+//! case, which no gate could refuse, is recognised at once.
 
 use crate::command::call::{call, refuse, settle};
 use crate::command::pubsub::allowed_to_subscribers;
@@ -9,18 +10,20 @@ use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Protocol, ProtocolError, Reply};
-use crate::session::{ClientFlags, ClientId, CommandId};
+use crate::session::{Client, ClientFlags, ClientId, CommandId};
 
 /// What became of a request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verdict {
     Served,
-    /// CLIENT PAUSE holds it back; it must be tried again, unchanged.
-    Postponed,
+    /// The client waits, for a key or for the end of CLIENT PAUSE: to be tried again, unchanged.
+    Waits,
+    /// Nothing more of this client is executed.
+    Deaf,
 }
 
 /// Serves one request of a client: exactly one reply is appended to `out`, unless the client asked
-/// for silence or the request is postponed.
+/// for silence or the request is not served now.
 pub fn process(
     state: &mut State,
     id: ClientId,
@@ -28,19 +31,35 @@ pub fn process(
     args: Args<'_>,
     out: &mut Vec<u8>,
 ) -> Verdict {
-    let Some(client) = state.clients.get_mut(id) else { return Verdict::Served };
+    let open = !state.paused() && !state.is_memory_short();
+    let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
+    if let Some(verdict) = obstacle(client) {
+        return verdict;
+    }
+    let free = command.filter(|&command| {
+        open && client.is_plain() && state.table.row(command).is_plain_call(args.len())
+    });
     let (protocol, db) = (client.protocol, client.db as usize);
-    client.active_s = state.clock.unix_ms() / 1000;
+    free.inspect(|&command| client.begin(command));
+    state.keyspace.set_touch(!client.has(ClientFlags::NO_TOUCH));
+    let mut reply_at = out.len();
     let mut ctx = Ctx { args, reply: Reply { out, protocol }, state, id, db };
-    let verdict = gates(&mut ctx, command);
-    // What eviction told this client precedes the reply, and CLIENT REPLY does not silence it.
-    ctx.take_messages();
-    let reply_at = ctx.reply.out.len();
-    match verdict {
-        Ok(Pass::Call(command)) => run(&mut ctx, command),
-        Ok(Pass::Queue(command)) => queue(&mut ctx, command),
-        Ok(Pass::Postpone) => return Verdict::Postponed,
-        Err(reject) => reject_call(&mut ctx, command, &reject),
+    if let Some(command) = free {
+        call(&mut ctx, command);
+    } else {
+        let verdict = gates(&mut ctx, command);
+        // What eviction told this client precedes the reply, and CLIENT REPLY does not silence it.
+        ctx.take_messages();
+        reply_at = ctx.reply.out.len();
+        match verdict {
+            Ok(Pass::Call(command)) => {
+                ctx.client().begin(command);
+                call(&mut ctx, command);
+            }
+            Ok(Pass::Queue(command)) => queue(&mut ctx, command),
+            Ok(Pass::Postpone) => return postpone(&mut ctx),
+            Err(reject) => reject_call(&mut ctx, command, &reject),
+        }
     }
     if ctx.state.followed {
         end_exception(&mut ctx, command);
@@ -51,15 +70,33 @@ pub fn process(
 }
 
 /// Replies to a request that broke the protocol; the connection ends after it.
-pub fn protocol_error(state: &mut State, id: ClientId, error: ProtocolError, out: &mut Vec<u8>) {
+pub fn protocol_error(
+    state: &mut State,
+    id: ClientId,
+    error: ProtocolError,
+    out: &mut Vec<u8>,
+) -> Verdict {
+    let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
+    if let Some(verdict) = obstacle(client) {
+        return verdict;
+    }
     let text = error.text();
     state.stats.count_error(&text);
     Reply { out, protocol: Protocol::Resp2 }.error(&text);
-    if let Some(client) = state.clients.get_mut(id) {
-        let text = String::from_utf8_lossy(&text);
-        log::debug!("{text} from client: id={} addr={}", client.id, client.addr);
-        client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
+    let text = String::from_utf8_lossy(&text);
+    log::debug!("{text} from client: id={} addr={}", client.id, client.addr);
+    client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
+    Verdict::Served
+}
+
+/// Why requests of a client are not served now, if they are not.
+#[inline]
+fn obstacle(client: &Client) -> Option<Verdict> {
+    if !client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::WAITING)) {
+        return None;
     }
+    let deaf = client.flags.intersects(ClientFlags::DEAF);
+    Some(if deaf { Verdict::Deaf } else { Verdict::Waits })
 }
 
 enum Pass {
@@ -68,6 +105,8 @@ enum Pass {
     Postpone,
 }
 
+/// Asks all gates, in order. A plain call of a plain client passes every one of them while nothing is
+/// paused and memory is not short, so `process` spares it the way.
 fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> {
     let Some(command) = command else { return Err(unknown(ctx)) };
     let id = subcommand(ctx, command)?;
@@ -189,13 +228,11 @@ fn runs_in_multi(name: &str) -> bool {
     matches!(name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
-fn run(ctx: &mut Ctx<'_>, id: CommandId) {
-    let client = ctx.client();
-    client.last_command = Some(id);
-    client.commands += 1;
-    let touch = !client.has(ClientFlags::NO_TOUCH);
-    ctx.state.keyspace.set_touch(touch);
-    call(ctx, id);
+/// Lets the client wait for the end of CLIENT PAUSE.
+fn postpone(ctx: &mut Ctx<'_>) -> Verdict {
+    ctx.client().flags.insert(ClientFlags::POSTPONED);
+    ctx.state.postponed.push(ctx.id);
+    Verdict::Waits
 }
 
 fn queue(ctx: &mut Ctx<'_>, id: CommandId) {

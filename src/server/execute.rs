@@ -2,12 +2,10 @@
 //! of arrival.
 
 use super::Server;
-use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request};
+use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request, Run};
 use super::dispatch::{self, Verdict};
 use crate::base::clock::stamp;
-use crate::command::spec::Command;
 use crate::ds::dict::Dict;
-use crate::io::Driver;
 use crate::keyspace::{Db, KeyHash};
 use crate::resp::Args;
 use crate::session::client::UNCOUNTED_BYTES;
@@ -17,30 +15,27 @@ use std::ptr;
 
 /// Batches smaller than this are executed at once: there is nothing to overlap.
 const PREFETCH_REQUESTS_MIN: usize = 3;
-/// Arguments that there is always room for. What a request of a hundred thousand needed goes back.
-const SPANS_KEPT: usize = 4096;
 /// Output that a client may have waiting before it has authenticated.
 const OUTPUT_UNAUTHENTICATED_BYTES_MAX: usize = 1024;
 
 impl Server {
     /// Runs what the batch holds. Its bytes stay until `release_chunks`.
     pub(super) fn execute(&mut self) {
-        let mut requests = take(&mut self.batch.requests);
+        let (runs, requests) = (take(&mut self.batch.runs), take(&mut self.batch.requests));
         if requests.len() >= PREFETCH_REQUESTS_MIN {
-            self.prefetch(&requests);
+            self.prefetch(&runs, &requests);
         }
         self.state.stamp = stamp();
-        let mut from = 0;
-        while from < requests.len() {
-            let id = requests[from].client;
-            let run = requests[from..].iter().take_while(|request| request.client == id).count();
-            self.serve(id, &requests[from..from + run]);
-            from += run;
+        let (mut rest, mut held) = (&requests[..], false);
+        for run in &runs {
+            let (own, others) = rest.split_at(run.len);
+            held |= self.serve(run, own);
+            rest = others;
         }
-        requests.clear();
-        self.batch.requests = requests;
-        self.batch.spans.clear();
-        self.batch.spans.shrink_to(SPANS_KEPT);
+        if held {
+            runs.iter().for_each(|run| self.keep_held(run.client));
+        }
+        self.batch.clear(runs, requests);
     }
 
     /// Gives the driver its buffers back once nothing refers to them.
@@ -55,85 +50,88 @@ impl Server {
     /// Starts the memory accesses of all requests before the first one runs, step by step, each when
     /// the one before it has arrived: the segments' control bytes, the entries, and what the requests
     /// name in big collections.
-    fn prefetch(&self, requests: &[Request]) {
+    fn prefetch(&self, runs: &[Run], requests: &[Request]) {
         let mut wanted = [None; BATCH_REQUESTS_MAX];
-        let mut count = 0;
-        for request in requests {
-            let Some(target) = self.target(request) else { continue };
-            target.db.prefetch_segment(target.hash);
-            wanted[count] = Some(target);
-            count += 1;
+        let (mut count, mut elements, mut rest) = (0, false, requests);
+        for run in runs {
+            let (own, others) = rest.split_at(run.len);
+            rest = others;
+            let Some(client) = self.state.clients.get(run.client) else { continue };
+            let db = self.state.keyspace.view(client.db as usize);
+            let bytes = self.batch.chunks[run.args_chunk].bytes(&self.driver);
+            for request in own {
+                let args = request.args(&self.batch.spans, bytes);
+                let Some(target) = self.target(request, args, db) else { continue };
+                db.prefetch_segment(target.hash);
+                elements |= target.element.is_some();
+                wanted[count] = Some(target);
+                count += 1;
+            }
         }
         let targets = || wanted[..count].iter().flatten();
         targets().for_each(|target| target.db.prefetch_entry(target.hash));
-        if targets().any(|target| target.element.is_some()) {
+        if elements {
             prefetch_elements(targets());
         }
     }
 
     /// What a request will look up, as far as its command's row tells.
     #[inline]
-    fn target(&self, request: &Request) -> Option<Target<'_>> {
-        let client = self.state.clients.get(request.client)?;
+    fn target<'a>(&self, request: &Request, args: Args<'a>, db: &'a Db) -> Option<Target<'a>> {
         let Found::Call(Some(id)) = request.found else { return None };
-        let command = self.state.table.command(id);
-        let args = args(&self.batch, &self.driver, request);
-        let key = first_key(command, &args)?;
-        let db = self.state.keyspace.view(client.db as usize);
-        let element = command.element.and_then(|index| args.get(index));
+        let row = self.state.table.row(id);
+        let key = args.get(row.first_key?)?;
+        let element = row.command.element.and_then(|index| args.get(index));
         Some(Target { db, hash: db.hash(key), key, element })
     }
 
-    /// Runs consecutive requests of one client into one output buffer.
-    fn serve(&mut self, id: ClientId, requests: &[Request]) {
-        let Some(client) = self.state.clients.get_mut(id) else { return };
+    /// Runs consecutive requests of one client into one output buffer; true when some of them must
+    /// wait.
+    fn serve(&mut self, run: &Run, requests: &[Request]) -> bool {
+        let id = run.client;
+        let Some(client) = self.state.clients.get_mut(id) else { return false };
         self.state.keyspace.take_seen();
+        client.active_s = self.state.clock.unix_s();
         let mut out = take(&mut client.output);
         self.state.client_memory.note_output(client);
         if out.capacity() == 0 {
             out = self.pool.pop().unwrap_or_default();
         }
+        let Batch { chunks, spans, .. } = &self.batch;
+        let bytes = chunks[run.args_chunk].bytes(&self.driver);
+        let mut held = false;
         for request in requests {
-            self.serve_one(id, request, &mut out);
-        }
-        self.finish(id, out);
-        self.state.note_memory(id);
-    }
-
-    fn serve_one(&mut self, id: ClientId, request: &Request, out: &mut Vec<u8>) {
-        let large = if out.len() > UNCOUNTED_BYTES { out.capacity() } else { 0 };
-        if self.state.client_memory.is_over(large) {
-            self.state.evict_clients(Some((id, large)));
-        }
-        let Some(client) = self.state.clients.get_mut(id) else { return };
-        if client.flags.intersects(ClientFlags::DEAF) {
-            return;
-        }
-        let bytes = self.batch.chunks[request.chunk].bytes(&self.driver);
-        if client.flags.intersects(ClientFlags::WAITING) {
-            return client.held.extend_from_slice(&bytes[request.raw.clone()]);
-        }
-        match request.found {
-            Found::Broken(error) => dispatch::protocol_error(&mut self.state, id, error, out),
-            Found::Call(command) => {
-                let args = args(&self.batch, &self.driver, request);
-                if dispatch::process(&mut self.state, id, command, args, out) == Verdict::Postponed
-                {
-                    self.postpone(id, request);
+            let large = if out.len() > UNCOUNTED_BYTES { out.capacity() } else { 0 };
+            if self.state.client_memory.is_over(large) {
+                self.state.evict_clients(Some((id, large)));
+            }
+            let verdict = match request.found {
+                Found::Call(command) => {
+                    let args = request.args(spans, bytes);
+                    dispatch::process(&mut self.state, id, command, args, &mut out)
+                }
+                Found::Broken(error) => {
+                    dispatch::protocol_error(&mut self.state, id, error, &mut out)
+                }
+            };
+            match verdict {
+                Verdict::Served => {}
+                Verdict::Deaf => break,
+                Verdict::Waits => {
+                    held = true;
+                    let bytes = &chunks[run.chunk].bytes(&self.driver)[request.raw.clone()];
+                    if let Some(client) = self.state.clients.get_mut(id) {
+                        client.held.extend_from_slice(bytes);
+                    }
                 }
             }
         }
+        self.finish(id, out);
+        self.state.note_memory(id);
+        held
     }
 
-    fn postpone(&mut self, id: ClientId, request: &Request) {
-        let Some(client) = self.state.clients.get_mut(id) else { return };
-        client.flags.insert(ClientFlags::POSTPONED);
-        let bytes = self.batch.chunks[request.chunk].bytes(&self.driver);
-        client.held.extend_from_slice(&bytes[request.raw.clone()]);
-        self.state.postponed.push(id);
-    }
-
-    /// Puts the output back with the client and held requests in front of what it has pending.
+    /// Puts the output back with the client.
     fn finish(&mut self, id: ClientId, mut out: Vec<u8>) {
         let client = self.state.clients.get_mut(id);
         let Some(client) = client.filter(|client| !client.has(ClientFlags::CLOSING)) else {
@@ -142,12 +140,6 @@ impl Server {
         client.reveals(self.state.keyspace.take_seen());
         // A client that watches MONITOR may have been told of its own command meanwhile.
         out.append(&mut client.output);
-        if !client.held.is_empty() {
-            let mut held = take(&mut client.held);
-            held.append(&mut client.pending);
-            client.pending = held;
-            client.progress = Default::default();
-        }
         let waiting = out.len() + client.sending_bytes;
         let too_much =
             !client.has(ClientFlags::AUTHENTICATED) && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
@@ -160,6 +152,18 @@ impl Server {
             return self.state.close(id);
         }
         self.state.make_writable(id);
+    }
+
+    /// Puts requests that a client has to wait with in front of what else it has pending.
+    fn keep_held(&mut self, id: ClientId) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        if !client.held.is_empty() {
+            let mut held = take(&mut client.held);
+            held.append(&mut client.pending);
+            client.pending = held;
+            client.progress = Default::default();
+            self.state.note_memory(id);
+        }
     }
 }
 
@@ -194,17 +198,4 @@ fn prefetch_elements<'a>(targets: impl Iterator<Item = &'a Target<'a>>) {
     let wanted = || wanted.iter().flatten();
     wanted().for_each(|(dict, hash)| dict.prefetch_places(*hash));
     wanted().for_each(|(dict, hash)| dict.prefetch_items(*hash));
-}
-
-fn args<'a>(batch: &'a Batch, driver: &'a Driver, request: &Request) -> Args<'a> {
-    let bytes = batch.chunks[request.args_chunk].bytes(driver);
-    Args::new(&bytes[request.args_start..], &batch.spans[request.spans.clone()])
-}
-
-/// The first key of a call, if the command's row says where it stands.
-fn first_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
-    match command.keys.first()?.begin {
-        crate::command::spec::BeginSearch::Index(index) => args.get(usize::try_from(index).ok()?),
-        _ => None,
-    }
 }

@@ -192,7 +192,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         replication_id: sys::random_run_id(),
         executable: sys::executable().display().to_string(),
         config_file,
-        start_unix_s: clock.unix_ms() / 1000,
+        start_unix_s: clock.unix_s(),
         start_mono_us: clock.mono_us(),
         io_backend: driver.backend().name(),
         io_reason: driver.reason().to_string(),

@@ -188,6 +188,24 @@ impl Client {
         self.flags.has(flags)
     }
 
+    /// Whether nothing about it makes its requests special: it has authenticated, is not in a
+    /// transaction, listens to nothing, and has no message waiting.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        const LOOKED_AT: ClientFlags = ClientFlags::AUTHENTICATED
+            .or(ClientFlags::MULTI)
+            .or(ClientFlags::MONITOR)
+            .or(ClientFlags::SUBSCRIBER);
+        self.flags.0 & LOOKED_AT.0 == ClientFlags::AUTHENTICATED.0 && self.output.is_empty()
+    }
+
+    /// Takes note of a command whose execution begins.
+    #[inline]
+    pub fn begin(&mut self, command: CommandId) {
+        self.last_command = Some(command);
+        self.commands += 1;
+    }
+
     /// Bytes of its output buffers, that of the send under way included.
     pub fn output_memory(&self) -> usize {
         self.output.capacity() + self.sending_capacity

@@ -78,7 +78,7 @@ impl Call {
 }
 
 fn describe(client: &Client, state: &State, call: &Call) -> String {
-    let now_s = state.clock.unix_ms() / 1000;
+    let now_s = state.clock.unix_s();
     let text = |text: &Option<Box<[u8]>>| {
         String::from_utf8_lossy(text.as_deref().unwrap_or_default()).into_owned()
     };

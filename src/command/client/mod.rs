@@ -341,7 +341,7 @@ fn client_kill(ctx: &mut Ctx) -> Outcome {
         false => kill::Filter::parse(ctx)?,
     };
     let me = ctx.id;
-    let now_s = ctx.state.clock.unix_ms() / 1000;
+    let now_s = ctx.state.clock.unix_s();
     let matches = |client: &&Client| filter.matches(client, me, now_s);
     let victims: Vec<_> =
         ctx.state.clients.iter().filter(matches).map(|client| client.key).collect();

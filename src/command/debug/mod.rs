@@ -124,7 +124,7 @@ fn segfault(_ctx: &mut Ctx) -> Outcome {
 
 /// DEBUG PANIC
 fn panic(ctx: &mut Ctx) -> Outcome {
-    let now = ctx.state.clock.unix_ms() / 1000;
+    let now = ctx.state.clock.unix_s();
     die(&format!("Guru Meditation: DEBUG PANIC called at Unix time {now}"))
 }
 

@@ -6,10 +6,11 @@
 use super::query::{Form, Order, Origin, Query, Store, Stored};
 use super::{LATITUDE, LONGITUDE, READ_ONE, UNIT, reply_distance, reply_place};
 use crate::command::ctx::Ctx;
+use crate::command::item::reply_item;
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
-use crate::command::zset::{reply_member, store, zset};
+use crate::command::zset::{store, zset};
 use crate::ds::listpack::Item;
 use crate::resp::Reply;
 use crate::resp::errors::Outcome;
@@ -331,7 +332,7 @@ fn reply_hits(reply: &mut Reply<'_>, hits: &[Hit<'_>], query: &Query<'_>) {
         if show.len() > 0 {
             reply.array(1 + show.len());
         }
-        reply_member(reply, hit.member);
+        reply_item(reply, hit.member);
         if show.distance {
             reply_distance(reply, hit.distance / unit);
         }

@@ -2,8 +2,9 @@
 //!
 //! Invariant: changes nothing.
 
-use super::{FIELD, LOOK_AT_ONE, READ_FAST, READ_ONE, reply_item, reply_value};
+use super::{FIELD, LOOK_AT_ONE, READ_FAST, READ_ONE, reply_value};
 use crate::command::ctx::Ctx;
+use crate::command::item::add_item;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
 use crate::ds::listpack::Item;
 use crate::resp::errors::Outcome;
@@ -155,9 +156,10 @@ fn hgetall(ctx: &mut Ctx) -> Outcome {
     let (hash, now, reply) = ctx.hash_and_reply(key)?;
     reply.map(hash.map_or(0, |hash| hash.len(now)));
     if let Some(hash) = hash {
+        let mut strings = reply.strings();
         hash.iter(now).for_each(|(field, value)| {
-            reply_item(reply, field);
-            reply_item(reply, value);
+            add_item(&mut strings, field);
+            add_item(&mut strings, value);
         });
     }
     Ok(())
@@ -182,7 +184,8 @@ fn reply_column(
     let (hash, now, reply) = ctx.hash_and_reply(key)?;
     reply.array(hash.map_or(0, |hash| hash.len(now)));
     if let Some(hash) = hash {
-        hash.iter(now).for_each(|pair| reply_item(reply, column(pair)));
+        let mut strings = reply.strings();
+        hash.iter(now).for_each(|pair| add_item(&mut strings, column(pair)));
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ pub mod scan;
 pub mod set;
 
 use super::ctx::{Ctx, EventClass};
+use super::item::reply_item;
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::config::Config;
 use crate::ds::listpack::Item;
@@ -81,15 +82,6 @@ fn effect_deadline(ctx: &mut Ctx, key: &[u8], deadline: Option<i64>, fields: &[&
 fn effect_removed(ctx: &mut Ctx, key: &[u8], fields: &[&[u8]]) {
     if !fields.is_empty() {
         ctx.effect_of(|| [&[&b"HDEL"[..], key], fields].concat());
-    }
-}
-
-/// Replies with a field or a value.
-#[inline]
-fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {
-    match item {
-        Item::Text(text) => reply.bulk(text),
-        Item::Int(number) => reply.bulk_integer(number),
     }
 }
 

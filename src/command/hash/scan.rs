@@ -2,9 +2,10 @@
 //!
 //! Invariant: changes nothing.
 
-use super::{READ_ONE, hash, reply_item};
+use super::{READ_ONE, hash};
 use crate::command::bounded;
 use crate::command::ctx::Ctx;
+use crate::command::item::reply_item;
 use crate::command::scan::{self, Extra, Options};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
 use crate::resp::errors::{self, Outcome, Reject};

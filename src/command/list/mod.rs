@@ -13,7 +13,6 @@ pub mod transfer;
 use super::Ctx;
 use super::ctx::EventClass;
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
-use crate::ds::listpack::Item;
 use crate::keyspace::After;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
@@ -46,15 +45,6 @@ fn list(value: Option<ValueRef<'_>>) -> Result<Option<ListRef<'_>>, Reject> {
 /// The size at which a list changes its form.
 fn limit(ctx: &Ctx<'_>) -> NodeLimit {
     NodeLimit::new(ctx.state.config.list_max_listpack_size)
-}
-
-/// Replies with an element.
-#[inline]
-fn reply_item(reply: &mut Reply<'_>, item: Item<'_>) {
-    match item {
-        Item::Text(text) => reply.bulk(text),
-        Item::Int(number) => reply.bulk_integer(number),
-    }
 }
 
 /// Replies with the length of a list, or another number of elements.

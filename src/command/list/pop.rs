@@ -4,11 +4,10 @@
 //! Invariant: what is taken is replied in the same breath, so that nothing is lost on the way; a call
 //! that has to wait has changed nothing.
 
-use super::{
-    BLOCKING, ENDS, TAKE, TAKE_ONE, WRITE_FAST, end_arg, limit, list, reply_item, tell_popped,
-};
+use super::{BLOCKING, ENDS, TAKE, TAKE_ONE, WRITE_FAST, end_arg, limit, list, tell_popped};
 use crate::command::block;
 use crate::command::ctx::Ctx;
+use crate::command::item::reply_item;
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeySpec,
 };

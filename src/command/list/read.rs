@@ -3,9 +3,10 @@
 //! Invariant: changes nothing; a reply grows with the elements that are there, not with what was
 //! asked for.
 
-use super::{READ_FAST, READ_ONE, list, reply_count, reply_item, span};
+use super::{READ_FAST, READ_ONE, list, reply_count, span};
 use crate::command::Args;
 use crate::command::ctx::Ctx;
+use crate::command::item::{add_item, reply_item};
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::ds::listpack::Needle;
 use crate::resp::errors::{self, Outcome, Reject};
@@ -108,7 +109,8 @@ fn lrange(ctx: &mut Ctx) -> Outcome {
     };
     let (first, count) = span(start, stop, list.len());
     reply.array(count);
-    list.visit(first, count, |item| reply_item(reply, item));
+    let mut strings = reply.strings();
+    list.visit(first, count, |item| add_item(&mut strings, item));
     Ok(())
 }
 

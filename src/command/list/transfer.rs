@@ -4,11 +4,11 @@
 //! Invariant: an element is in one of both lists at any time that others can see.
 
 use super::{
-    BLOCKING_GROWING, ENDS, TAKE, WRITE_GROWING, end_arg, limit, list, pushed, reply_item,
-    tell_popped,
+    BLOCKING_GROWING, ENDS, TAKE, WRITE_GROWING, end_arg, limit, list, pushed, tell_popped,
 };
 use crate::command::block;
 use crate::command::ctx::{Ctx, EventClass};
+use crate::command::item::reply_item;
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::ds::listpack::Item;
 use crate::resp::errors::Outcome;

@@ -1,8 +1,9 @@
 //! Members by chance: shown by SRANDMEMBER, taken out by SPOP.
 
-use super::{READ_ONE, WRITE_FAST, reply_member, reply_set, set};
+use super::{READ_ONE, WRITE_FAST, reply_set, set};
 use crate::command::bounded;
 use crate::command::ctx::{Ctx, EventClass};
+use crate::command::item::reply_item;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::After;
 use crate::resp::errors::{self, Outcome};
@@ -64,7 +65,7 @@ fn spop_one(ctx: &mut Ctx) -> Outcome {
     let popped = ctx.state.keyspace.db(ctx.db).change_old(key, |set: &mut Set| {
         let place = set.as_ref().random(rng).expect("a stored set has members");
         let member = set.as_ref().get(place);
-        reply_member(reply, member);
+        reply_item(reply, member);
         let member = logged.then(|| member.to_vec());
         set.remove_at(place);
         member
@@ -101,7 +102,7 @@ fn spop_count(ctx: &mut Ctx) -> Outcome {
     let mut popped = Vec::new();
     ctx.state.keyspace.db(ctx.db).change(key, |set: &mut Set| {
         set.pop(count, &limits, rng, &mut |member| {
-            reply_member(reply, member);
+            reply_item(reply, member);
             if logged {
                 popped.push(member.to_vec());
             }
@@ -150,19 +151,19 @@ fn srandmember(ctx: &mut Ctx) -> Outcome {
         (None, None) => reply.null(),
         (Some(set), None) => {
             let place = set.random(rng).expect("a stored set has members");
-            reply_member(reply, set.get(place));
+            reply_item(reply, set.get(place));
         }
         (None, Some(_)) | (_, Some(0)) => reply.empty_array(),
         (Some(set), Some(count @ 1..)) => {
             let count = usize::try_from(count).unwrap_or(usize::MAX);
             reply.array(count.min(set.len()));
-            set.sample(count, rng, |member| reply_member(reply, member));
+            set.sample(count, rng, |member| reply_item(reply, member));
         }
         (Some(set), Some(count)) => {
             let count = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
             let draws = set.draws(rng).take(count);
             return bounded::array(reply, room, count, draws, |reply, member| {
-                reply_member(reply, member)
+                reply_item(reply, member)
             });
         }
     }

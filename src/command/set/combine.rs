@@ -2,8 +2,9 @@
 
 use std::ops::ControlFlow;
 
-use super::{WRITE_GROWING, reply_member, reply_set, set};
+use super::{WRITE_GROWING, reply_set, set};
 use crate::command::ctx::{Ctx, EventClass};
+use crate::command::item::reply_item;
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -124,7 +125,7 @@ fn sinter(ctx: &mut Ctx) -> Outcome {
     let header = reply.deferred();
     let mut count = 0;
     algebra::intersect(&mut sets, |member| {
-        reply_member(reply, member);
+        reply_item(reply, member);
         count += 1;
         ControlFlow::Continue(())
     });

@@ -9,9 +9,9 @@ pub mod combine;
 pub mod member;
 
 use super::Ctx;
+use super::item::add_item;
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::config::Config;
-use crate::ds::listpack::Item;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
 use crate::types::ValueRef;
@@ -49,12 +49,9 @@ fn read_set<'a>(ctx: &'a mut Ctx, key: &[u8]) -> Result<Option<SetRef<'a>>, Reje
     set(ctx.db().read(key))
 }
 
-fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {
-    reply.bulk(member.text(&mut itoa::Buffer::new()));
-}
-
 /// Replies with all members of a set.
 fn reply_set(reply: &mut Reply<'_>, set: SetRef<'_>) {
     reply.set(set.len());
-    set.iter().for_each(|member| reply_member(reply, member));
+    let mut strings = reply.strings();
+    set.iter().for_each(|member| add_item(&mut strings, member));
 }

@@ -5,10 +5,11 @@
 
 use std::collections::HashSet;
 
-use super::{READ_ONE, Show, WITHSCORES, elements, open_members, reply_member, reply_shown, zset};
+use super::{READ_ONE, Show, WITHSCORES, elements, open_members, reply_shown, zset};
 use crate::base::rng::{Rng, Selection};
 use crate::command::bounded;
 use crate::command::ctx::Ctx;
+use crate::command::item::reply_item;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
 use crate::ds::listpack::Item;
 use crate::resp::Reply;
@@ -43,7 +44,7 @@ fn zrandmember(ctx: &mut Ctx) -> Outcome {
     }
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     match zset(ctx.state.keyspace.db(ctx.db).read(key))? {
-        Some(zset) => reply_member(reply, at_rank(zset, rng.below(zset.len())).0),
+        Some(zset) => reply_item(reply, at_rank(zset, rng.below(zset.len())).0),
         None => reply.null(),
     }
     Ok(())

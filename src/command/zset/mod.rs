@@ -16,6 +16,7 @@ pub mod scan;
 use std::ops::Range;
 
 use super::ctx::{Ctx, EventClass};
+use super::item::{add_item, reply_item};
 use super::spec::{Arg, Flags, KeyFlags, KeySpec};
 use crate::base::num;
 use crate::config::Config;
@@ -77,15 +78,6 @@ pub(super) fn store(ctx: &mut Ctx, destination: &[u8], result: Zset, event: &str
     Ok(())
 }
 
-/// A member's name.
-#[inline]
-pub(super) fn reply_member(reply: &mut Reply<'_>, member: Item<'_>) {
-    match member {
-        Item::Text(text) => reply.bulk(text),
-        Item::Int(number) => reply.bulk_integer(number),
-    }
-}
-
 /// Opens an array of `len` members: with scores a flat one in version 2, one of pairs in version 3.
 fn open_members(reply: &mut Reply<'_>, len: usize, show: Show) {
     reply.array(elements(reply, len, show));
@@ -103,12 +95,12 @@ fn elements(reply: &Reply<'_>, len: usize, show: Show) -> usize {
 #[inline]
 fn reply_shown(reply: &mut Reply<'_>, (member, score): (Item<'_>, f64), show: Show) {
     if show == Show::Names {
-        return reply_member(reply, member);
+        return reply_item(reply, member);
     }
     if reply.protocol == Protocol::Resp3 {
         reply.array(2);
     }
-    reply_member(reply, member);
+    reply_item(reply, member);
     reply.double(score);
 }
 
@@ -119,7 +111,11 @@ fn reply_members<'a>(
     show: Show,
 ) {
     open_members(reply, members.len(), show);
-    members.for_each(|member| reply_shown(reply, member, show));
+    if show == Show::Scores {
+        return members.for_each(|member| reply_shown(reply, member, show));
+    }
+    let mut strings = reply.strings();
+    members.for_each(|(member, _)| add_item(&mut strings, member));
 }
 
 /// Reads two ends of a range of scores.

@@ -2,9 +2,10 @@
 //!
 //! Invariant: a call that waits has changed nothing; it runs again as if it had just come.
 
-use super::{Show, WRITE_FAST, open_members, reply_member, tell_removed, zset};
+use super::{Show, WRITE_FAST, open_members, tell_removed, zset};
 use crate::command::block;
 use crate::command::ctx::Ctx;
+use crate::command::item::reply_item;
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -342,6 +343,6 @@ fn show(reply: &mut Reply<'_>, (member, score): (Item<'_>, f64), layout: Layout)
     if paired {
         reply.array(2);
     }
-    reply_member(reply, member);
+    reply_item(reply, member);
     reply.double(score);
 }

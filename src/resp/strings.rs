@@ -1,0 +1,111 @@
+//! Many strings in a row.
+//!
+//! A vector looks at its capacity with each append, four times for a string with its frame. Here room
+//! is made, filled with zeros, for several strings at once, and what of it was not needed is cut off
+//! at the end.
+//!
+//! Invariant: writes what [`Reply`](super::Reply) would.
+
+/// Least and most bytes of room that are made at once, but for a string that needs more.
+const ROOM_BYTES_MIN: usize = 512;
+const ROOM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes around a string at most.
+const FRAME_LEN_MAX: usize = 24;
+
+/// Appends strings to a buffer, which has its right length again when this is dropped.
+pub struct Strings<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    /// Where the next string goes; behind it is room.
+    end: usize,
+}
+
+impl<'a> Strings<'a> {
+    pub(super) fn new(out: &'a mut Vec<u8>) -> Strings<'a> {
+        let start = out.len();
+        Strings { out, start, end: start }
+    }
+
+    /// A string of bytes.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        let needed = bytes.len() + FRAME_LEN_MAX;
+        if self.out.len() - self.end < needed {
+            self.make_room(needed);
+        }
+        let room = &mut self.out[self.end..][..needed];
+        let header = match u8::try_from(bytes.len()) {
+            Ok(len) if len < 10 => {
+                room[..4].copy_from_slice(&[b'$', b'0' + len, b'\r', b'\n']);
+                4
+            }
+            Ok(len) if len < 100 => {
+                room[..5].copy_from_slice(&[b'$', b'0' + len / 10, b'0' + len % 10, b'\r', b'\n']);
+                5
+            }
+            _ => write_header(room, bytes.len()),
+        };
+        let (text, behind) = room[header..].split_at_mut(bytes.len());
+        text.copy_from_slice(bytes);
+        behind[..2].copy_from_slice(b"\r\n");
+        self.end += header + bytes.len() + 2;
+    }
+
+    /// An integer as a string.
+    pub fn bulk_integer(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// Makes room for a string that needs so many bytes, and for as much again as was written.
+    #[cold]
+    fn make_room(&mut self, needed: usize) {
+        let ahead = (self.end - self.start).clamp(ROOM_BYTES_MIN, ROOM_BYTES_MAX);
+        self.out.resize(self.end + needed.max(ahead), 0);
+    }
+}
+
+impl Drop for Strings<'_> {
+    fn drop(&mut self) {
+        self.out.truncate(self.end);
+    }
+}
+
+/// Writes the line in front of a long string; returns its length.
+#[inline(never)]
+fn write_header(room: &mut [u8], len: usize) -> usize {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(len).as_bytes();
+    room[0] = b'$';
+    room[1..][..digits.len()].copy_from_slice(digits);
+    room[1 + digits.len()..][..2].copy_from_slice(b"\r\n");
+    digits.len() + 3
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::resp::{Protocol, Reply};
+
+    #[test]
+    fn it_writes_what_a_reply_would() {
+        let (mut many, mut single) = (b"before".to_vec(), b"before".to_vec());
+        let mut reply = Reply { out: &mut many, protocol: Protocol::Resp2 };
+        let mut other = Reply { out: &mut single, protocol: Protocol::Resp2 };
+        let text = vec![b'x'; 200_000];
+        let mut strings = reply.strings();
+        for len in (0..130).chain([511, 512, 1000, 99_999, 200_000]).chain(0..20) {
+            strings.bulk(&text[..len]);
+            strings.bulk_integer(-(len as i64));
+            other.bulk(&text[..len]);
+            other.bulk_integer(-(len as i64));
+        }
+        drop(strings);
+        assert!(many == single);
+    }
+
+    #[test]
+    fn an_empty_one_leaves_no_trace() {
+        let mut out = b"before".to_vec();
+        drop(Reply { out: &mut out, protocol: Protocol::Resp2 }.strings());
+        assert_eq!(out, b"before");
+    }
+}
