@@ -8,6 +8,7 @@
 //! | 1 | [`io`] | file descriptors, bytes and operations; the uring and epoll drivers |
 //! | 1 | [`resp`] | the protocol: requests in, replies out, every error text |
 //! | 1 | [`ds`] | containers: entry arena, segment directory, timing wheel |
+//! | 1 | [`clerk`] | the background thread: files that are bulky or slow |
 //! | 2 | [`types`] | one file per value type |
 //! | 3 | [`keyspace`] | the only door to data: lookup, expiry, scan, watch |
 //! | 4 | [`session`] | the state of one connection |
@@ -20,6 +21,7 @@
 //! Invariant: a module uses only modules of lower layers; calls upward travel as values.
 
 pub mod base;
+pub mod clerk;
 pub mod command;
 pub mod config;
 pub mod ds;

@@ -6,13 +6,14 @@ use std::fs;
 use std::path::Path;
 
 /// Modules and their rank. A file may use modules of lower rank and its own.
-const LAYERS: [(&str, u8); 12] = [
+const LAYERS: [(&str, u8); 13] = [
     ("base", 0),
     ("io", 1),
     ("resp", 1),
     ("ds", 1),
     ("types", 2),
     ("keyspace", 3),
+    ("clerk", 1),
     ("session", 4),
     ("config", 4),
     ("observe", 4),

@@ -32,8 +32,11 @@ pub trait Taker {
     /// the same key comes again, unchanged, before this is called for another one.
     fn take_some(&mut self, snap: &Snap<'_>) -> Taken;
 
-    /// Takes a key that is about to change, or what was not taken of it.
+    /// Takes a key that is about to change, whole.
     fn take_all(&mut self, snap: &Snap<'_>);
+
+    /// Takes the rest of the key of which a part was taken last, because it is about to change.
+    fn take_rest(&mut self, snap: &Snap<'_>);
 }
 
 /// How much was taken of a key.
@@ -148,11 +151,11 @@ impl Store {
             .is_some_and(|(begun, key)| *begun == hash && self.key(at) == &key[..]);
         if in_parts {
             self.parts = None;
-        } else if self.entry(at).is_ahead() {
-            return;
+            self.hand_out(at, |taker, snap| taker.take_rest(snap));
+        } else if !self.entry(at).is_ahead() {
+            self.hand_out(at, |taker, snap| taker.take_all(snap));
+            self.entry_mut(at).set_ahead(true);
         }
-        self.hand_out(at, |taker, snap| taker.take_all(snap));
-        self.entry_mut(at).set_ahead(true);
     }
 
     fn walk(&mut self, keys: usize) {
@@ -235,9 +238,13 @@ mod tests {
                 self.parts += 1;
                 return Taken::Part;
             }
+            self.take_rest(snap);
+            Taken::Whole
+        }
+
+        fn take_rest(&mut self, snap: &Snap<'_>) {
             self.parts = 0;
             self.take_all(snap);
-            Taken::Whole
         }
 
         fn take_all(&mut self, snap: &Snap<'_>) {

@@ -1,9 +1,10 @@
 //! Layer 4: bytes on disk.
 //!
-//! Snapshots in Redis's RDB format ([`rdb`]), whole or as the payload of one key (`dump`), and the
-//! append log ([`aof`]).
+//! Snapshots in Redis's RDB format ([`rdb`]), whole or as the payload of one key (`dump`), taken
+//! while the data set changes ([`snapshot`]), and the append log ([`aof`]).
 //!
 //! Invariant: knows no clients, replies or settings; what it needs to know of those is handed in.
 
 pub mod aof;
 pub mod rdb;
+pub mod snapshot;

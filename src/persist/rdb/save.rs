@@ -86,6 +86,15 @@ impl Chunk {
         self.texts.clear();
     }
 
+    /// Appends what is in another one.
+    pub fn append(&mut self, other: &Chunk) {
+        let at = self.bytes.len();
+        let moved =
+            |text: &Text| Text { start: text.start + at, text: text.text + at, end: text.end + at };
+        self.texts.extend(other.texts.iter().map(moved));
+        self.bytes.extend_from_slice(&other.bytes);
+    }
+
     /// Appends to `out` what the file is to hold.
     pub fn finish(&self, compressor: &mut Compressor, out: &mut Vec<u8>) {
         let mut written = 0;

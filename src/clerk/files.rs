@@ -1,0 +1,147 @@
+//! Files that are written whole and then put in their place.
+//!
+//! Invariant: under the final name there is always the old file or the whole new one.
+
+use super::Plan;
+use crate::base::crc::Crc64;
+use rustix::fs::{Advice, fadvise};
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Bytes after which a long file is synced while it is being written, so that the sync at its end is
+/// short and the page cache does not fill with it. Redis's figure.
+const SYNC_BYTES: u64 = 4 << 20;
+
+/// What was being done when a file failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    Create,
+    Write,
+    Sync,
+    Rename,
+    /// Of the directory, after the rename: whether the new file is there after a power cut is unknown.
+    SyncDirectory,
+}
+
+/// Why a file is not in its place.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub step: Step,
+    pub path: PathBuf,
+    /// The error's number, and 0 where there is none.
+    pub errno: i32,
+}
+
+impl Failure {
+    fn new(step: Step, path: &Path, error: &io::Error) -> Failure {
+        Failure { step, path: path.to_owned(), errno: error.raw_os_error().unwrap_or(0) }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let doing = match self.step {
+            Step::Create => "creating",
+            Step::Write => "writing",
+            Step::Sync => "syncing",
+            Step::Rename => "renaming",
+            Step::SyncDirectory => "syncing the directory of",
+        };
+        let error = io::Error::from_raw_os_error(self.errno);
+        write!(f, "{doing} {}: {}", self.path.display(), crate::base::sys::error_text(&error))
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(super) struct Stream {
+    plan: Plan,
+    file: File,
+    crc: Crc64,
+    bytes: u64,
+    /// Up to where it was synced on the way.
+    synced: u64,
+}
+
+impl Stream {
+    pub(super) fn create(plan: Plan) -> Result<Stream, Failure> {
+        let fail = |error: io::Error| Failure::new(Step::Create, &plan.temporary, &error);
+        let file = File::create(&plan.temporary).map_err(fail)?;
+        Ok(Stream { plan, file, crc: Crc64::new(), bytes: 0, synced: 0 })
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        if self.plan.checksum {
+            self.crc.update(bytes);
+        }
+        self.append(bytes)?;
+        if self.bytes - self.synced >= SYNC_BYTES {
+            self.sync()?;
+            // What is durable need not fill the page cache, which counts as the container's memory.
+            let _ = fadvise(&self.file, self.synced, None, Advice::DontNeed);
+            self.synced = self.bytes;
+        }
+        Ok(())
+    }
+
+    /// Puts the file in its place; its length.
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
+        let crc = if self.plan.checksum { self.crc.sum() } else { 0 };
+        let written = self.append(&crc.to_le_bytes()).and_then(|()| self.sync());
+        let placed = written.and_then(|()| place(&self.plan.temporary, &self.plan.path));
+        let bytes = self.bytes;
+        placed.inspect_err(|_| self.remove())?;
+        Ok(bytes)
+    }
+
+    /// Deletes what there is of it.
+    pub(super) fn remove(self) {
+        // It is not there any more after a rename whose directory could not be synced.
+        let _ = fs::remove_file(&self.plan.temporary);
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| Failure::new(Step::Write, &self.plan.temporary, &error))?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), Failure> {
+        let synced = self.file.sync_data();
+        synced.map_err(|error| Failure::new(Step::Sync, &self.plan.temporary, &error))
+    }
+}
+
+/// Puts a small file in the place of `path`.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut name = OsString::from("temp-");
+    name.push(path.file_name().unwrap_or_default());
+    let temporary = path.with_file_name(name);
+    let fail = |step| {
+        let temporary = &temporary;
+        move |error: io::Error| Failure::new(step, temporary, &error)
+    };
+    let mut file = File::create(&temporary).map_err(fail(Step::Create))?;
+    file.write_all(bytes).map_err(fail(Step::Write))?;
+    file.sync_data().map_err(fail(Step::Sync))?;
+    place(&temporary, path)
+}
+
+/// Renames a synced file and makes the new name durable.
+fn place(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::rename(from, to).map_err(|error| Failure::new(Step::Rename, to, &error))?;
+    sync_directory(to).map_err(|error| Failure::new(Step::SyncDirectory, to, &error))
+}
+
+/// Makes the names in the directory of `path` durable.
+pub fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(directory)?.sync_all()
+}

@@ -1,0 +1,344 @@
+//! Layer 1: the clerk, one background thread for file work that is bulky or slow.
+//!
+//! Jobs go to it in order through a channel, reports come back through another, and an eventfd wakes
+//! the loop. It never sees the keyspace: what it writes are bytes that the loop made.
+//!
+//! The calls are blocking ones. The work is sequential and its operations few and large, so a runtime
+//! would add a dependency and no speed.
+//!
+//! Invariant: files are replaced in the one order that survives a power cut (write, sync, rename, sync
+//! the directory), and what they replace is deleted by its own job afterwards.
+
+mod files;
+
+pub use files::{Failure, Step};
+
+use self::files::Stream;
+use crate::base::lzf::Compressor;
+use rustix::event::{EventfdFlags, eventfd};
+use std::fs;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+/// A piece of a file, whose bytes are made on the clerk's time.
+pub trait Piece: Send {
+    /// About how many bytes of memory it takes until it is written.
+    fn memory(&self) -> usize;
+
+    /// Appends its bytes to `out`.
+    fn render(&self, compressor: &mut Compressor, out: &mut Vec<u8>);
+}
+
+/// What the clerk is asked for.
+pub enum Job {
+    /// Begins a file that takes the place of `path` once it is whole. Pieces follow, then `Finish` or
+    /// `Abandon`; one such file at a time.
+    Begin(Plan),
+    /// The next piece of the file.
+    Write(Box<dyn Piece>),
+    /// All of it is there. Reported as `Finished`.
+    Finish,
+    /// The file is no longer wanted; what there is of it is deleted. Reported as `Abandoned`.
+    Abandon,
+    /// Puts a small file in the place of `path`. Reported as `Replaced`.
+    Replace { path: PathBuf, bytes: Vec<u8> },
+    /// Deletes files that nothing refers to any more. Not reported; what cannot be deleted is logged.
+    Delete(Vec<PathBuf>),
+}
+
+/// A file to be written in pieces.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Where it is written, in the directory of `path`.
+    pub temporary: PathBuf,
+    pub path: PathBuf,
+    /// Whether it ends with the CRC-64 of all pieces, as an RDB file does; else with eight zeros.
+    pub checksum: bool,
+}
+
+/// What became of a job.
+#[derive(Debug)]
+pub enum Report {
+    /// The file stands in its place, durably.
+    Finished {
+        bytes: u64,
+    },
+    /// Nothing has changed where it should have stood, unless the step is the last one.
+    Failed(Failure),
+    Abandoned,
+    Replaced(Result<(), Failure>),
+}
+
+/// The loop's end of the thread.
+pub struct Clerk {
+    jobs: Option<Sender<Job>>,
+    reports: Receiver<Report>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What both ends see.
+struct Shared {
+    /// Bytes of pieces that are not written yet.
+    queued: AtomicUsize,
+    /// Pieces of the file under way are to be thrown away.
+    abandoned: AtomicBool,
+    /// Readable when a report is there.
+    told: OwnedFd,
+}
+
+impl Clerk {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// There are no descriptors or threads left.
+    pub fn start() -> std::io::Result<Clerk> {
+        let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
+        let shared = Arc::new(Shared {
+            queued: AtomicUsize::new(0),
+            abandoned: AtomicBool::new(false),
+            told: eventfd(0, flags)?,
+        });
+        let (jobs, to_do) = channel();
+        let (done, reports) = channel();
+        let theirs = Arc::clone(&shared);
+        let run = move || Worker::new(theirs, done).run(&to_do);
+        let thread = std::thread::Builder::new().name("clerk".into()).spawn(run)?;
+        Ok(Clerk { jobs: Some(jobs), reports, shared, thread: Some(thread) })
+    }
+
+    /// Hands a job over.
+    pub fn give(&self, job: Job) {
+        match &job {
+            Job::Write(piece) => {
+                self.shared.queued.fetch_add(piece.memory(), Ordering::Relaxed);
+            }
+            Job::Abandon => self.shared.abandoned.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+        let jobs = self.jobs.as_ref().expect("the clerk works until it is dropped");
+        jobs.send(job).expect("the clerk works until it is dropped");
+    }
+
+    /// Bytes of pieces that are still to be written.
+    pub fn queued_bytes(&self) -> usize {
+        self.shared.queued.load(Ordering::Relaxed)
+    }
+
+    /// The next report, if there is one.
+    pub fn take_report(&self) -> Option<Report> {
+        let mut count = [0; 8];
+        let _ = rustix::io::read(&self.shared.told, &mut count);
+        self.reports.try_recv().ok()
+    }
+
+    /// Waits for the next report.
+    pub fn wait_for_report(&self) -> Report {
+        self.reports.recv().expect("the clerk works until it is dropped")
+    }
+}
+
+impl AsRawFd for Clerk {
+    fn as_raw_fd(&self) -> RawFd {
+        self.shared.told.as_raw_fd()
+    }
+}
+
+impl Drop for Clerk {
+    /// Ends the thread once it has done what it was given.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the clerk does not panic");
+        }
+    }
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    reports: Sender<Report>,
+    /// The file under way; an error stays until it is finished or abandoned.
+    stream: Option<Result<Stream, Failure>>,
+    compressor: Compressor,
+    /// Where pieces are rendered; kept for its capacity.
+    bytes: Vec<u8>,
+}
+
+impl Worker {
+    fn new(shared: Arc<Shared>, reports: Sender<Report>) -> Worker {
+        Worker {
+            shared,
+            reports,
+            stream: None,
+            compressor: Compressor::default(),
+            bytes: Vec::new(),
+        }
+    }
+
+    fn run(mut self, jobs: &Receiver<Job>) {
+        for job in jobs {
+            if let Some(report) = self.work(job) {
+                if self.reports.send(report).is_err() {
+                    return;
+                }
+                // The counter cannot overflow: there are never that many reports.
+                let _ = rustix::io::write(&self.shared.told, &1u64.to_ne_bytes());
+            }
+        }
+    }
+
+    fn work(&mut self, job: Job) -> Option<Report> {
+        match job {
+            Job::Begin(plan) => self.begin(plan),
+            Job::Write(piece) => self.write(&*piece),
+            Job::Finish => {
+                self.bytes = Vec::new();
+                self.stream.take().map(finish)
+            }
+            Job::Abandon => {
+                self.shared.abandoned.store(false, Ordering::Relaxed);
+                if let Some(Ok(stream)) = self.stream.take() {
+                    stream.remove();
+                }
+                Some(Report::Abandoned)
+            }
+            Job::Replace { path, bytes } => Some(Report::Replaced(files::replace(&path, &bytes))),
+            Job::Delete(paths) => {
+                paths.iter().for_each(delete);
+                None
+            }
+        }
+    }
+
+    fn begin(&mut self, plan: Plan) -> Option<Report> {
+        self.stream = Some(Stream::create(plan));
+        None
+    }
+
+    fn write(&mut self, piece: &dyn Piece) -> Option<Report> {
+        if let Some(Ok(stream)) = &mut self.stream
+            && !self.shared.abandoned.load(Ordering::Relaxed)
+        {
+            self.bytes.clear();
+            piece.render(&mut self.compressor, &mut self.bytes);
+            if let Err(failure) = stream.write(&self.bytes)
+                && let Some(Ok(stream)) = self.stream.replace(Err(failure))
+            {
+                stream.remove();
+            }
+        }
+        self.shared.queued.fetch_sub(piece.memory(), Ordering::Relaxed);
+        None
+    }
+}
+
+fn finish(stream: Result<Stream, Failure>) -> Report {
+    match stream.and_then(Stream::finish) {
+        Ok(bytes) => Report::Finished { bytes },
+        Err(failure) => Report::Failed(failure),
+    }
+}
+
+fn delete(path: &PathBuf) {
+    if let Err(error) = fs::remove_file(path) {
+        log::warn!("Can't delete {}: {}", path.display(), crate::base::sys::error_text(&error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::crc::crc64;
+    use std::path::Path;
+
+    struct Bytes(Vec<u8>);
+
+    impl Piece for Bytes {
+        fn memory(&self) -> usize {
+            self.0.len()
+        }
+
+        fn render(&self, _: &mut Compressor, out: &mut Vec<u8>) {
+            out.extend_from_slice(&self.0);
+        }
+    }
+
+    fn directory(name: &str) -> PathBuf {
+        let dir =
+            std::env::temp_dir().join(format!("sidering-clerk-{name}-{}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        dir
+    }
+
+    fn begin(clerk: &Clerk, dir: &Path) -> PathBuf {
+        let path = dir.join("dump.rdb");
+        let temporary = dir.join("temp");
+        clerk.give(Job::Begin(Plan { temporary, path: path.clone(), checksum: true }));
+        path
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).expect("the directory").map(|entry| entry.expect("one"));
+        entries.map(|entry| entry.file_name().into_string().expect("text")).collect()
+    }
+
+    #[test]
+    fn pieces_become_a_file_with_their_checksum() {
+        let (dir, clerk) = (directory("pieces"), Clerk::start().expect("starts"));
+        let path = begin(&clerk, &dir);
+        for piece in [&b"REDIS"[..], &[7; 5 << 20], b"end"] {
+            clerk.give(Job::Write(Box::new(Bytes(piece.to_vec()))));
+        }
+        clerk.give(Job::Finish);
+        let Report::Finished { bytes } = clerk.wait_for_report() else { panic!("not finished") };
+        let written = fs::read(path).expect("the file");
+        let (content, sum) = written.split_at(written.len() - 8);
+        assert_eq!((content.len(), bytes), ((5 << 20) + 8, written.len() as u64));
+        assert_eq!(sum, crc64(content).to_le_bytes());
+        assert_eq!((clerk.queued_bytes(), names(&dir)), (0, vec!["dump.rdb".to_owned()]));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn an_abandoned_file_leaves_the_old_one_and_nothing_else() {
+        let (dir, clerk) = (directory("abandoned"), Clerk::start().expect("starts"));
+        let path = begin(&clerk, &dir);
+        fs::write(&path, "old").expect("written");
+        clerk.give(Job::Write(Box::new(Bytes(vec![1; 1000]))));
+        clerk.give(Job::Abandon);
+        assert!(matches!(clerk.wait_for_report(), Report::Abandoned));
+        assert_eq!((fs::read(path).expect("the file"), names(&dir).len()), (b"old".to_vec(), 1));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_fails_once_and_the_next_one_does_not() {
+        let (dir, clerk) = (directory("failing"), Clerk::start().expect("starts"));
+        begin(&clerk, &dir.join("missing"));
+        clerk.give(Job::Write(Box::new(Bytes(vec![1; 1000]))));
+        clerk.give(Job::Finish);
+        let Report::Failed(failure) = clerk.wait_for_report() else { panic!("did not fail") };
+        assert_eq!((failure.step, failure.errno), (Step::Create, libc::ENOENT));
+        begin(&clerk, &dir);
+        clerk.give(Job::Finish);
+        assert!(matches!(clerk.wait_for_report(), Report::Finished { bytes: 8 }));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_small_file_is_replaced_and_what_it_named_deleted_afterwards() {
+        let (dir, clerk) = (directory("replaced"), Clerk::start().expect("starts"));
+        let (manifest, history) = (dir.join("manifest"), dir.join("history"));
+        fs::write(&history, "old").expect("written");
+        clerk.give(Job::Replace { path: manifest.clone(), bytes: b"new".to_vec() });
+        assert!(matches!(clerk.wait_for_report(), Report::Replaced(Ok(()))));
+        clerk.give(Job::Delete(vec![history]));
+        drop(clerk);
+        assert_eq!((fs::read(manifest).expect("it"), names(&dir).len()), (b"new".to_vec(), 1));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+}
