@@ -5,6 +5,7 @@
 
 mod command;
 mod differential;
+mod durability;
 mod fuzz;
 mod process;
 mod protocol;

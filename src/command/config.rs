@@ -115,6 +115,8 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
                 warn_of_eviction(state.maxmemory());
             }
             "notify-keyspace-events" => state.apply_followers(),
+            "appendonly" => return Err(refused("the append log begins and ends with the server")),
+            "aof-timestamp-enabled" => state.effects.annotate(state.config.aof_timestamp_enabled),
             "maxmemory-clients" => state.apply_client_limit(),
             _ => {}
         }

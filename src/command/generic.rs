@@ -599,7 +599,7 @@ fn set_expiry(ctx: &mut Ctx, unit: Unit, base: Base) -> Outcome {
         return Ok(());
     };
     let allowed = condition.allows(current, deadline);
-    if allowed && deadline <= ctx.state.keyspace.now() {
+    if allowed && deadline <= ctx.state.keyspace.horizon() {
         ctx.db().remove(key);
         ctx.modified(key, EventClass::Generic, "del");
         ctx.effect(&[b"DEL", key]);

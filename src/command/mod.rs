@@ -36,6 +36,7 @@ pub mod notify;
 pub mod output;
 mod publish;
 pub mod pubsub;
+pub mod replay;
 pub mod scan;
 pub mod server;
 pub mod set;

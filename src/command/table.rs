@@ -148,6 +148,15 @@ impl Table {
         }
     }
 
+    /// As [`Table::resolve`], by a command's own name too where it was renamed: logs may have either.
+    pub fn resolve_any(&self, name: &[u8], sub: Option<&[u8]>) -> Option<CommandId> {
+        self.resolve(name, sub).or_else(|| {
+            let is_named = |row: &Row| row.command.name.as_bytes().eq_ignore_ascii_case(name);
+            let (id, row) = self.commands().find(|(_, row)| is_named(row))?;
+            if row.children.is_empty() { Some(id) } else { self.subcommand(id, sub?) }
+        })
+    }
+
     pub fn row(&self, id: CommandId) -> &Row {
         &self.rows[id.0 as usize]
     }

@@ -194,6 +194,12 @@ config! {
     appenddirname: String,
     /// When to synchronise the append log.
     appendfsync: Appendfsync,
+    /// Start with a log whose end is damaged.
+    aof_load_truncated: bool,
+    /// Most bytes of garbage at a log's end that are cut off.
+    aof_tail_repair_bytes_max: u64,
+    /// Note in the append log when things happened.
+    aof_timestamp_enabled: bool,
     /// How payloads of RESTORE are checked.
     sanitize_dump_payload: SanitizeDumpPayload,
     /// Host and port of the master; empty without one.
@@ -313,8 +319,10 @@ mod tests {
     use std::collections::BTreeMap;
 
     /// Where our defaults differ from Redis 7.2.6, with the reason.
-    const DIFFERENCES: &[(&str, &str)] =
-        &[("io-backend", "our own parameter: which driver runs the loop")];
+    const DIFFERENCES: &[(&str, &str)] = &[
+        ("aof-tail-repair-bytes-max", "our own parameter: Redis repairs no garbage"),
+        ("io-backend", "our own parameter: which driver runs the loop"),
+    ];
 
     fn golden() -> BTreeMap<String, (String, bool)> {
         include_str!("../../tests/golden/config-7.2.txt")

@@ -633,19 +633,14 @@ pub static TABLE: &[Param] = &[
         .protected()
         .later(PERSISTENCE)
         .doc("Name of the snapshot."),
-    flag("appendonly", "no")
-        .field(field!(appendonly))
-        .later(PERSISTENCE)
-        .doc("Keep an append log."),
+    flag("appendonly", "no").field(field!(appendonly)).doc("Keep an append log."),
     checked("appendfilename", "appendonly.aof", log_name)
         .field(field!(appendfilename))
         .immutable()
-        .later(PERSISTENCE)
         .doc("Base name of the append log's files."),
     checked("appenddirname", "appendonlydir", log_directory_name)
         .field(field!(appenddirname))
         .immutable()
-        .later(PERSISTENCE)
         .doc("Directory of the append log, inside dir."),
     choice("appendfsync", "everysec", Appendfsync::NAMES)
         .field(field!(appendfsync))
@@ -660,9 +655,16 @@ pub static TABLE: &[Param] = &[
     memory("auto-aof-rewrite-min-size", "64mb", 0, LONG_MAX)
         .later(PERSISTENCE)
         .doc("Smallest log that is rewritten."),
-    flag("aof-load-truncated", "yes").later(PERSISTENCE).doc("Start with a log cut short."),
+    flag("aof-load-truncated", "yes")
+        .field(field!(aof_load_truncated))
+        .doc("Start with a log cut short."),
+    memory("aof-tail-repair-bytes-max", "4mb", 0, LONG_MAX)
+        .field(field!(aof_tail_repair_bytes_max))
+        .doc("Most bytes of garbage at the log's end that are cut off at start."),
     flag("aof-use-rdb-preamble", "yes").later(PERSISTENCE).doc("Rewrite as a snapshot."),
-    flag("aof-timestamp-enabled", "no").later(PERSISTENCE).doc("Times in the append log."),
+    flag("aof-timestamp-enabled", "no")
+        .field(field!(aof_timestamp_enabled))
+        .doc("Times in the append log."),
     flag("aof-rewrite-incremental-fsync", "yes")
         .later(PERSISTENCE)
         .doc("Synchronise a rewrite in steps."),

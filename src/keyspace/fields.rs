@@ -55,7 +55,7 @@ impl Store {
     /// Whether the key at `at` is past its deadline, or all its fields are past theirs.
     pub fn is_gone(&self, at: Ref) -> bool {
         self.is_past_own(at)
-            || self.fields(at).is_some_and(|hash| hash.as_ref().is_gone(self.now()))
+            || self.fields(at).is_some_and(|hash| hash.as_ref().is_gone(self.horizon()))
     }
 
     /// Whether the key at `at` is past its own deadline.
@@ -135,7 +135,7 @@ impl Store {
         show: &mut dyn FnMut(&[u8]),
     ) -> (usize, bool) {
         self.preserve(hash, at);
-        let now = self.now();
+        let now = self.horizon();
         let Part::Outside(id) = self.entry(at).value() else { return (0, true) };
         let fields = self.values.get_mut(id).and_then(as_hash);
         fields.map_or((0, true), |hash| (hash.remove_past(now, budget, show), !hash.is_empty()))

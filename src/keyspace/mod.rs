@@ -48,6 +48,9 @@ pub struct Keyspace {
     detached: Detached,
 }
 
+/// A time before all deadlines.
+const NEVER: i64 = i64::MIN;
+
 /// When a flush frees what it removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlushMode {
@@ -108,6 +111,21 @@ impl Keyspace {
     #[inline]
     pub fn set_now(&mut self, unix_ms: i64) {
         self.shared.now.set(unix_ms);
+        if self.shared.horizon.get() != NEVER {
+            self.shared.horizon.set(unix_ms);
+        }
+    }
+
+    /// Lets no deadline pass until further notice, in whatever state keys are: a log is replayed.
+    pub fn suspend_expiry(&mut self, suspended: bool) {
+        self.shared.horizon.set(if suspended { NEVER } else { self.now() });
+    }
+
+    /// The unix time in milliseconds by which deadlines are judged; before all of them while expiry
+    /// is suspended.
+    #[inline]
+    pub fn horizon(&self) -> i64 {
+        self.shared.horizon.get()
     }
 
     /// The unix time in milliseconds that was set last.

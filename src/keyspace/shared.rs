@@ -98,6 +98,8 @@ pub struct Counters {
 /// The shared part of a keyspace.
 pub struct Shared {
     pub now: Cell<i64>,
+    /// Deadlines before this have passed: now, or never while expiry is suspended.
+    pub horizon: Cell<i64>,
     /// Whether lookups update the clock of what they find.
     pub touch: Cell<bool>,
     pub policy: Cell<Policy>,
@@ -121,6 +123,7 @@ impl Shared {
     pub fn new(seed: u64) -> Shared {
         Shared {
             now: Cell::new(0),
+            horizon: Cell::new(0),
             touch: Cell::new(true),
             policy: Cell::new(Policy::default()),
             hits: Cell::new(0),
@@ -153,7 +156,7 @@ impl Shared {
     /// Redis.
     #[inline]
     pub fn is_past(&self, deadline: i64) -> bool {
-        self.now.get() > deadline
+        self.horizon.get() > deadline
     }
 
     /// The clock of a key that is new.

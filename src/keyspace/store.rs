@@ -141,6 +141,11 @@ impl Store {
         self.shared.now.get()
     }
 
+    /// The time by which deadlines are judged.
+    pub fn horizon(&self) -> i64 {
+        self.shared.horizon.get()
+    }
+
     /// Whether `deadline` has passed.
     pub fn is_past(&self, deadline: i64) -> bool {
         self.shared.is_past(deadline)

@@ -6,5 +6,6 @@
 //! Invariant: knows no clients, replies or settings; what it needs to know of those is handed in.
 
 pub mod aof;
+mod files;
 pub mod rdb;
 pub mod snapshot;

@@ -13,12 +13,14 @@ mod figures;
 mod limit;
 mod listen;
 mod requests;
+mod restore;
 mod shutdown;
 pub mod startup;
 mod turn;
 
 use crate::command::State;
 use crate::io::{Completion, Driver, ListenerId, WatchId};
+use crate::persist::aof::Writer;
 use batch::Batch;
 use std::process::ExitCode;
 
@@ -37,6 +39,8 @@ pub struct Server {
     batch: Batch,
     /// Empty output buffers, kept for their capacity.
     pool: Vec<Vec<u8>>,
+    /// The append log, if one is kept.
+    log: Option<Writer>,
     signals: crate::base::sys::Signals,
     limits: limit::LimitSource,
     /// Set once the loop is to end, with the status of the process.

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::listen::Endpoint;
-use crate::base::sys::Signal;
+use crate::base::sys::{Signal, error_text};
 use crate::command::server::process::NOTHING_TO_SAVE_WITH;
 use crate::config::shutdown;
 use std::process::ExitCode;
@@ -33,8 +33,20 @@ impl Server {
         }
     }
 
+    /// Synchronises the append log.
+    fn close_log(&mut self) {
+        let Some(log) = self.log.take() else { return };
+        log::info!("Calling fsync() on the AOF file.");
+        if let Err(error) = log.file().sync_all() {
+            log::warn!("Fail to fsync the AOF file: {}.", error_text(&error));
+            self.exit = Some(ExitCode::FAILURE);
+        }
+    }
+
     /// Sends what is ready, closes everything, removes what only a running server leaves behind.
     pub(super) fn stop(&mut self) {
+        self.append_log();
+        self.close_log();
         self.send_replies();
         if !self.state.config.pidfile.is_empty() {
             log::info!("Removing the pid file.");

@@ -3,7 +3,7 @@
 
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{SIGNALS, Server, listen};
+use super::{SIGNALS, Server, listen, restore};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
@@ -80,6 +80,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let mut state = state(config, table, &driver, config_file);
     state.follow_limit(limits.read());
     log::info!("Server initialized");
+    let log = restore::open_log(&mut state).map_err(fatal)?;
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
     announce(&listeners);
     sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
@@ -91,6 +92,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         completions: Vec::new(),
         batch: Batch::default(),
         pool: Vec::new(),
+        log,
         signals,
         limits,
         exit: None,

@@ -4,6 +4,7 @@ use super::connection::conn_id;
 use super::{Server, figures};
 use crate::base::alloc;
 use crate::base::clock::{Clock, Stamp, stamp, unix_us_now};
+use crate::base::sys::error_text;
 use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -29,7 +30,7 @@ impl Server {
             self.turn();
             if let Some(status) = self.exit {
                 self.stop();
-                return status;
+                return self.exit.unwrap_or(status);
             }
         }
     }
@@ -51,7 +52,19 @@ impl Server {
         self.serve_requests();
         self.state.broadcast_changes();
         self.state.evict_clients(None);
+        self.append_log();
         self.send_replies();
+    }
+
+    /// Writes what the turn's commands did before anybody is told that it was done.
+    pub(super) fn append_log(&mut self) {
+        let effects = &mut self.state.effects;
+        let Some(log) = self.log.as_mut().filter(|_| !effects.bytes().is_empty()) else { return };
+        if let Err(error) = log.append(effects.bytes()) {
+            log::warn!("Error writing to the AOF file: {}", error_text(&error));
+            self.exit = Some(ExitCode::FAILURE);
+        }
+        effects.clear();
     }
 
     /// Reads the clocks once for the whole turn, and now and then what INFO reports.

@@ -5,6 +5,7 @@
 //! what may differ stands in [`differences`] with its reason.
 
 mod differences;
+mod effects;
 mod events;
 mod generate;
 pub mod vocabulary;

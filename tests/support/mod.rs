@@ -4,6 +4,7 @@
 // A helper serves whichever areas exist; none of them uses all.
 #![allow(dead_code, unused_imports)]
 
+pub mod aof;
 mod cgroup;
 mod client;
 mod server;

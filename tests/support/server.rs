@@ -235,8 +235,16 @@ impl Server {
     /// Kills the process and starts it again with the same port, directory and options.
     pub fn restart(&mut self) {
         self.kill();
-        self.child = launch(&self.binary, &self.args, self.port, &self.dir);
-        assert!(self.accepts(), "does not start again: {}", self.log());
+        for _ in 0..100 {
+            self.child = launch(&self.binary, &self.args, self.port, &self.dir);
+            if self.accepts() {
+                return;
+            }
+            // The kernel closes a dead ring's sockets a little later.
+            assert!(self.log().contains("Address already in use"), "{}", self.log());
+            std::thread::sleep(POLL);
+        }
+        panic!("the port is not free again");
     }
 
     fn proc_file(&self, name: &str) -> String {

@@ -84,8 +84,8 @@ pub const COMMANDS: &[Command] = &[
 /// HGETEX key [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT
 /// unix-time-milliseconds | PERSIST] FIELDS numfields field [field ...]
 fn hgetex(ctx: &mut Ctx) -> Outcome {
-    let now = ctx.state.keyspace.now();
-    let options = Options::parse(&ctx.args, now, Caller::GetEx)?;
+    let now = ctx.state.keyspace.horizon();
+    let options = Options::parse(&ctx.args, ctx.state.keyspace.now(), Caller::GetEx)?;
     let deadline = match options.expiry {
         Expiry::At(at) => Some(at),
         Expiry::Persist => None,
@@ -133,7 +133,7 @@ fn reply_and_change<'a>(
     mut change_field: impl FnMut(&mut Hash, &[u8], i64) -> bool,
 ) -> Result<(Vec<&'a [u8]>, After), Reject> {
     let (key, fields) = (ctx.arg(1), ctx.args.from(first));
-    let now = ctx.state.keyspace.now();
+    let now = ctx.state.keyspace.horizon();
     let (db, reply) = ctx.db_and_reply();
     let found = hash(db.read(key))?.is_some();
     reply.array(fields.len());
@@ -161,8 +161,8 @@ fn hgetdel(ctx: &mut Ctx) -> Outcome {
 /// unix-time-milliseconds | KEEPTTL] FIELDS numfields field value [field value ...]
 fn hsetex(ctx: &mut Ctx) -> Outcome {
     let (key, args) = (ctx.arg(1), ctx.args);
-    let now = ctx.state.keyspace.now();
-    let options = Options::parse(&args, now, Caller::SetEx)?;
+    let now = ctx.state.keyspace.horizon();
+    let options = Options::parse(&args, ctx.state.keyspace.now(), Caller::SetEx)?;
     let old = hash(ctx.db().write_lookup(key))?;
     if !holds(&options, old, args.from(options.first).step_by(2), now) {
         ctx.reply.integer(0);
@@ -222,7 +222,7 @@ fn holds<'a>(
 /// Sets the fields from argument `first` on, each with its value behind it.
 fn set_fields(ctx: &mut Ctx, first: usize, ttl: Ttl) -> Outcome {
     let (key, args) = (ctx.arg(1), ctx.args);
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (now, limits) = (ctx.state.keyspace.horizon(), limits(&ctx.state.config));
     ctx.db().change(key, |hash: &mut Hash| {
         hash.make_room(args.from(first), limits);
         for at in (first..args.len()).step_by(2) {

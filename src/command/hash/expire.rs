@@ -134,8 +134,8 @@ impl Condition {
 
 fn set_deadlines(ctx: &mut Ctx, unit: Unit, command: &str) -> Outcome {
     let (key, args) = (ctx.arg(1), ctx.args);
-    let now = ctx.state.keyspace.now();
-    let deadline = unit.deadline(ctx.arg(2), now, command)?;
+    let deadline = unit.deadline(ctx.arg(2), ctx.state.keyspace.now(), command)?;
+    let now = ctx.state.keyspace.horizon();
     let (condition, at) = Condition::parse(ctx);
     let fields = args.from(fields_at(&args, at, 1)?);
     let (db, reply) = ctx.db_and_reply();
@@ -230,7 +230,7 @@ fn reply_deadlines(ctx: &mut Ctx, unit: Unit) -> Outcome {
 /// HPERSIST key FIELDS numfields field [field ...]
 fn hpersist(ctx: &mut Ctx) -> Outcome {
     let (key, args) = (ctx.arg(1), ctx.args);
-    let now = ctx.state.keyspace.now();
+    let now = ctx.state.keyspace.horizon();
     let fields = args.from(fields_at(&args, 2, 1)?);
     let (db, reply) = ctx.db_and_reply();
     let found = hash(db.write_lookup(key))?.is_some();

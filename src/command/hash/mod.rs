@@ -100,7 +100,7 @@ impl<'a> Ctx<'a> {
         &mut self,
         key: &[u8],
     ) -> Result<(Option<HashRef<'_>>, i64, &mut Reply<'a>), Reject> {
-        let now = self.state.keyspace.now();
+        let now = self.state.keyspace.horizon();
         let (db, reply) = self.db_and_reply();
         Ok((hash(db.read(key))?, now, reply))
     }

@@ -46,7 +46,7 @@ pub const COMMANDS: &[Command] = &[
 fn hincrby(ctx: &mut Ctx) -> Outcome {
     let (key, field) = (ctx.arg(1), ctx.arg(2));
     let increment = ctx.args.int(3)?;
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (now, limits) = (ctx.state.keyspace.horizon(), limits(&ctx.state.config));
     let add = |hash: &mut Hash| -> Result<_, Reject> {
         let found = hash.as_ref().get(field, now);
         let (is_new, old) = match found.unwrap_or(Item::Int(0)) {
@@ -75,7 +75,7 @@ fn hincrbyfloat(ctx: &mut Ctx) -> Outcome {
         LongDoubleError::NotANumber => errors::NOT_A_FLOAT,
         LongDoubleError::NotFinite => errors::HASH_NAN_OR_INFINITY,
     })?;
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (now, limits) = (ctx.state.keyspace.horizon(), limits(&ctx.state.config));
     let add = |hash: &mut Hash| -> Result<_, Reject> {
         let mut buffer = itoa::Buffer::new();
         let old = hash.as_ref().get(field, now).unwrap_or(Item::Int(0)).text(&mut buffer);

@@ -90,7 +90,7 @@ fn hrandfield(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
     let count = count(ctx)?;
     let with_values = ctx.args.len() == 4;
-    let (now, room) = (ctx.state.keyspace.now(), ctx.state.output_room(ctx.id));
+    let (now, room) = (ctx.state.keyspace.horizon(), ctx.state.output_room(ctx.id));
     let (rng, reply) = (&mut ctx.state.rng, &mut ctx.reply);
     let hash = hash(ctx.state.keyspace.db(ctx.db).read(key))?;
     match (hash, count) {

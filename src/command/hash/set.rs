@@ -88,7 +88,7 @@ fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
         return Err(errors::wrong_arity(command));
     }
     let (key, args) = (ctx.arg(1), ctx.args);
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (now, limits) = (ctx.state.keyspace.horizon(), limits(&ctx.state.config));
     let (created, _) = ctx.db().change(key, |hash: &mut Hash| {
         hash.make_room(args.from(2), limits);
         let pairs = (2..args.len()).step_by(2).map(|at| (args.at(at), args.at(at + 1)));
@@ -103,7 +103,7 @@ fn set_all(ctx: &mut Ctx, command: &str) -> Result<i64, Reject> {
 /// HSETNX key field value
 fn hsetnx(ctx: &mut Ctx) -> Outcome {
     let (key, field, value) = (ctx.arg(1), ctx.arg(2), ctx.arg(3));
-    let (now, limits) = (ctx.state.keyspace.now(), limits(&ctx.state.config));
+    let (now, limits) = (ctx.state.keyspace.horizon(), limits(&ctx.state.config));
     let (created, _) = ctx.db().change(key, |hash: &mut Hash| {
         let is_new = hash.as_ref().get(field, now).is_none();
         if is_new {
@@ -123,7 +123,7 @@ fn hsetnx(ctx: &mut Ctx) -> Outcome {
 /// HDEL key field [field ...]
 fn hdel(ctx: &mut Ctx) -> Outcome {
     let (key, fields) = (ctx.arg(1), ctx.args.from(2));
-    let now = ctx.state.keyspace.now();
+    let now = ctx.state.keyspace.horizon();
     let remove = |hash: &mut Hash| fields.filter(|field| hash.remove(field, now)).count();
     let (removed, after) = ctx.db().change_old(key, remove)?.unwrap_or((0, After::Absent));
     ctx.reply.integer(i64::try_from(removed).unwrap_or(i64::MAX));

@@ -109,7 +109,7 @@ fn sort_ro(ctx: &mut Ctx) -> Outcome {
 
 /// Reads all, orders it, and replies or stores what LIMIT leaves.
 fn run(ctx: &mut Ctx, options: &Options<'_>) -> Outcome {
-    let (key, now) = (ctx.arg(1), ctx.state.keyspace.now());
+    let (key, now) = (ctx.arg(1), ctx.state.keyspace.horizon());
     let subject = ctx.db().read(key);
     let (len, value_type) = subject.map_or(Ok((0, ValueType::List)), kind)?;
     let (range, order) = (options.range(len), options.order(value_type));

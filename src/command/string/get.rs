@@ -113,7 +113,7 @@ fn getdel(ctx: &mut Ctx) -> Outcome {
 fn getex(ctx: &mut Ctx) -> Outcome {
     let key = ctx.arg(1);
     let options = Options::parse(&ctx.args, 2, Caller::GetEx)?;
-    let now = ctx.state.keyspace.now();
+    let (now, horizon) = (ctx.state.keyspace.now(), ctx.state.keyspace.horizon());
     let (db, reply) = ctx.db_and_reply();
     let Some(value) = string(db.read(key))? else {
         // Redis looks at the time only when there is something to expire.
@@ -123,7 +123,7 @@ fn getex(ctx: &mut Ctx) -> Outcome {
     let deadline = options.deadline(now, Caller::GetEx)?;
     reply_string(reply, Some(value));
     match deadline {
-        Some(at) if at <= now => {
+        Some(at) if at <= horizon => {
             db.remove(key);
             ctx.modified(key, EventClass::Generic, "del");
             ctx.effect(&[b"DEL", key]);

@@ -1,5 +1,14 @@
 //! The append log: the commands that changed the data set, in Redis 7's files.
 //!
-//! Invariant: knows no command beyond MULTI and EXEC, which hold records together.
+//! Invariant: knows no command beyond MULTI and EXEC, which hold records together; others are run by
+//! whoever implements [`Replay`].
 
+pub mod load;
+pub mod manifest;
+pub mod read;
 pub mod record;
+pub mod writer;
+
+pub use load::{Repair, Replay};
+pub use manifest::{Manifest, Place};
+pub use writer::Writer;

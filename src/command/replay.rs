@@ -1,0 +1,80 @@
+//! Runs the commands of an append log on the data set, with nobody there to be answered.
+//!
+//! Invariant: the clock takes nothing away meanwhile (`Keyspace::suspend_expiry`), so that every
+//! command finds what it found when it was logged; nothing is collected as an effect.
+
+use super::ctx::Ctx;
+use super::spec::Flags;
+use super::state::State;
+use crate::persist::aof::Replay;
+use crate::resp::{Args, Protocol, Reply};
+use crate::session::{Client, ClientFlags, ClientId};
+use std::path::Path;
+
+/// The client that replayed commands run for. No connection ever has this key.
+const REPLAYER: ClientId = ClientId { slot: 0, generation: u32::MAX };
+
+/// A replay in progress.
+pub struct Replayer<'a> {
+    state: &'a mut State,
+    /// Replies that nobody reads.
+    reply: Vec<u8>,
+    changes: u64,
+    collects: bool,
+}
+
+impl<'a> Replayer<'a> {
+    /// Begins a replay. No client is connected.
+    pub fn begin(state: &'a mut State) -> Replayer<'a> {
+        let mut client = Client::new(REPLAYER, 0, state.clock.unix_ms() / 1000);
+        // What would wait for something finds nothing to wait for, as in a transaction.
+        client.flags.insert(ClientFlags::AUTHENTICATED.or(ClientFlags::EXECUTING));
+        state.clients.insert(client);
+        state.keyspace.suspend_expiry(true);
+        let (changes, collects) = (state.changes, state.effects.is_on());
+        state.effects.set_on(false);
+        Replayer { state, reply: Vec::new(), changes, collects }
+    }
+}
+
+impl Drop for Replayer<'_> {
+    fn drop(&mut self) {
+        self.state.clients.remove(REPLAYER);
+        self.state.changes = self.changes;
+        self.state.effects.set_on(self.collects);
+        self.state.keyspace.suspend_expiry(false);
+        self.state.keyspace.take_records();
+        self.state.keyspace.reset_counters();
+    }
+}
+
+impl Replay for Replayer<'_> {
+    fn run(&mut self, args: Args<'_>) -> Result<(), String> {
+        let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        let table = &self.state.table;
+        let id = table.resolve_any(args.at(0), args.get(1));
+        let id = id.ok_or_else(|| format!("Unknown command '{}'", shown(args.at(0))))?;
+        let command = table.command(id);
+        let handler = command.handler.filter(|_| command.accepts(args.len()));
+        let handler = handler.filter(|_| !command.flags.has(Flags::ADMIN)).ok_or_else(|| {
+            format!("Unexpected command '{}' with {} arguments", shown(args.at(0)), args.len() - 1)
+        })?;
+        let Some(client) = self.state.clients.get_mut(REPLAYER) else { return Ok(()) };
+        client.last_command = Some(id);
+        let db = client.db as usize;
+        self.reply.clear();
+        let reply = Reply { out: &mut self.reply, protocol: Protocol::Resp2 };
+        let mut ctx = Ctx { args, reply, state: self.state, id: REPLAYER, db };
+        // What was refused then is not in the log. What is refused now was logged by a server that
+        // knew better, or changed nothing: Redis goes on as well.
+        if let Err(reject) = handler(&mut ctx) {
+            let (name, text) = (shown(args.at(0)), shown(reject.text()));
+            log::warn!("A command of the append log failed: {name}: {text}");
+        }
+        Ok(())
+    }
+
+    fn load_snapshot(&mut self, path: &Path) -> Result<u64, String> {
+        Err(format!("{} begins with a snapshot, which cannot be loaded yet", path.display()))
+    }
+}

@@ -1,0 +1,117 @@
+//! Writes the log: one file grows at its end, and the manifest says which.
+//!
+//! Invariant: bytes go to explicit offsets, one write after the other; the manifest never names a file
+//! that is not on disk.
+
+use super::manifest::{Manifest, Place};
+use crate::base::sys::error_text;
+use crate::persist::files;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The log of a running server.
+pub struct Writer {
+    place: Place,
+    manifest: Manifest,
+    /// The last incremental file.
+    file: File,
+    /// Where its next byte goes.
+    offset: u64,
+}
+
+impl Writer {
+    /// Goes on with the last incremental file, or begins the first one.
+    ///
+    /// # Errors
+    /// A text for the log.
+    pub fn open(place: Place, mut manifest: Manifest) -> Result<Writer, String> {
+        place.create_dir()?;
+        if manifest.is_empty() {
+            let name = manifest.add_base(&place.log, "aof");
+            create(&place, &name)?;
+            log::info!("Creating AOF base file {name} on server start");
+        }
+        let Some(last) = manifest.incr.last() else {
+            let name = manifest.add_incr(&place.log);
+            let file = create(&place, &name)?;
+            place.write_manifest(&manifest)?;
+            log::info!("Creating AOF incr file {name} on server start");
+            return Ok(Writer { place, manifest, file, offset: 0 });
+        };
+        let name = last.name();
+        let file = OpenOptions::new().write(true).open(place.path(&last.name));
+        let opened = file.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (offset, file) = opened.map_err(|error| cannot_open(&name, &error))?;
+        log::info!("Opening AOF incr file {name} on server start");
+        Ok(Writer { place, manifest, file, offset })
+    }
+
+    /// Appends whole units; returns the offset behind them.
+    ///
+    /// # Errors
+    /// What the write met. Bytes that were written stay, and are written again by the next call.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
+        self.file.write_all_at(bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
+        Ok(self.offset)
+    }
+
+    /// Begins another incremental file, which gets what follows. The old one is handed out, not yet
+    /// synchronised, with its length.
+    ///
+    /// # Errors
+    /// A text for the log; the old file stays the one that grows.
+    pub fn next_incr(&mut self) -> Result<(File, u64), String> {
+        let mut manifest = self.manifest.clone();
+        let name = manifest.add_incr(&self.place.log);
+        let file = create(&self.place, &name)?;
+        self.place.write_manifest(&manifest)?;
+        self.manifest = manifest;
+        log::info!("Creating AOF incr file {name} on background rewrite");
+        let old = std::mem::replace(&mut self.file, file);
+        Ok((old, std::mem::take(&mut self.offset)))
+    }
+
+    /// Deletes what newer files have replaced.
+    ///
+    /// # Errors
+    /// A text for the log.
+    pub fn delete_history(&mut self) -> Result<(), String> {
+        self.place.delete_history(&mut self.manifest)
+    }
+
+    /// The file that grows.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Bytes in the file that grows.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+}
+
+/// Creates an empty file that is there after a power cut.
+fn create(place: &Place, name: &str) -> Result<File, String> {
+    let path = place.path(name.as_bytes());
+    let created = OpenOptions::new().write(true).create(true).truncate(true).open(path);
+    let durable = created.and_then(|file| {
+        file.sync_all()?;
+        files::sync_directory(&place.dir)?;
+        Ok(file)
+    });
+    durable.map_err(|error| cannot_open(name, &error))
+}
+
+fn cannot_open(name: &str, error: &io::Error) -> String {
+    format!("Can't open the append-only file {name}: {}", error_text(error))
+}

@@ -1,0 +1,136 @@
+//! The append log of a running server, and what the next one makes of it.
+
+use crate::support::aof::{WITH_LOG, incr_file, lines, records};
+use crate::support::*;
+
+/// What a server with a log of its own writes for some requests.
+fn logged(lines_sent: &[&str]) -> Vec<String> {
+    let server = Server::start(backends()[0], &WITH_LOG);
+    let mut client = server.client();
+    lines_sent.iter().for_each(|line| drop(client.run(line)));
+    lines(&records(&incr_file(&server), 0).0)
+}
+
+#[track_caller]
+fn check_log(lines_sent: &[&str], expected: &[&str]) {
+    assert_eq!(logged(lines_sent), expected);
+}
+
+#[test]
+fn commands_that_change_nothing_leave_no_record() {
+    check_log(
+        &["GET a", "DEL a", "SET a 1 XX", "INCR", "SET a 1", "SETNX a 2", "SREM s m"],
+        &["SELECT 0", "SET a 1"],
+    );
+}
+
+#[test]
+fn relative_times_become_points_in_time() {
+    let log =
+        logged(&["SET a 1 EX 100", "EXPIRE a 200 GT", "GETEX a PERSIST", "PSETEX b 100000 v"]);
+    assert!(log[1].starts_with("SET a 1 PXAT 1"), "{log:?}");
+    assert!(log[2].starts_with("PEXPIREAT a 1"), "{log:?}");
+    assert_eq!(log[3], "PERSIST a");
+    assert!(log[4].starts_with("SET b v PXAT 1"), "{log:?}");
+}
+
+#[test]
+fn what_redis_7_does_not_know_is_said_in_its_words() {
+    check_log(
+        &[
+            "SET a 1",
+            "SET a 2 IFEQ 1",
+            "DELIFEQ a 2",
+            "MSETEX 2 a 1 b 2 KEEPTTL",
+            "HSETEX h FIELDS 1 f v",
+        ],
+        &[
+            "SELECT 0",
+            "SET a 1",
+            "SET a 2",
+            "DEL a",
+            "MULTI",
+            "SET a 1 KEEPTTL",
+            "SET b 2 KEEPTTL",
+            "EXEC",
+            "HSET h f v",
+        ],
+    );
+}
+
+#[test]
+fn a_wait_that_ended_is_logged_as_what_it_took() {
+    each_backend_with(&WITH_LOG, |server| {
+        let (mut waiting, mut other) = (server.client(), server.client());
+        waiting.send(&encode(&["BLMPOP", "0", "2", "none", "list", "RIGHT", "COUNT", "5"]));
+        server.wait_until("it waits", |server| server.info("blocked_clients") == "1");
+        other.check("RPUSH list a b", int(2));
+        waiting.recv();
+        let log = lines(&records(&incr_file(server), 0).0);
+        assert_eq!(log, ["SELECT 0", "RPUSH list a b", "RPOP list 2"]);
+    });
+}
+
+#[test]
+fn what_expired_is_logged_before_what_noticed_it() {
+    let log = logged(&[
+        "DEBUG SET-ACTIVE-EXPIRE 0",
+        "SET a 1 PX 1",
+        "HSET h f 1 g 1",
+        "HPEXPIRE h 1 FIELDS 1 f",
+        "DEBUG SLEEP 0.02",
+        "APPEND a x",
+        "HSET h i 1",
+    ]);
+    assert_eq!(
+        log[4..],
+        ["MULTI", "DEL a", "APPEND a x", "EXEC", "MULTI", "HDEL h f", "HSET h i 1", "EXEC"]
+    );
+}
+
+#[test]
+fn a_key_that_expires_unnoticed_is_logged_too() {
+    each_backend_with(&WITH_LOG, |server| {
+        server.client().check("SET a 1 PX 1", ok());
+        server.wait_until("it is removed", |server| {
+            lines(&records(&incr_file(server), 0).0).last().is_some_and(|line| line == "DEL a")
+        });
+    });
+}
+
+#[test]
+fn a_restart_finds_everything() {
+    for backend in backends() {
+        let mut server =
+            Server::start(backend, &[&WITH_LOG[..], &["--aof-timestamp-enabled", "yes"]].concat());
+        let mut client = server.client();
+        for line in [
+            "SET a 1 EX 1000",
+            "MULTI",
+            "SELECT 3",
+            "RPUSH l a b c",
+            "LPOP l",
+            "EXEC",
+            "HSET h f v",
+            "HEXPIRE h 1000 FIELDS 1 f",
+            "ZADD z 1.5 m",
+            "SADD s 1 2 x",
+            "SPOP s",
+            "INCRBYFLOAT a 0.5",
+            "SELECT 0",
+            "SET gone 1 PX 1",
+        ] {
+            client.run(line);
+        }
+        let digest = |server: &Server| {
+            server.wait_until("it is gone", |server| server.client().run("EXISTS gone") == int(0));
+            server.client().run("DEBUG DIGEST").text()
+        };
+        let before = digest(&server);
+        server.restart();
+        assert_eq!(digest(&server), before);
+        server.client().check("SET b 1", ok());
+        server.restart();
+        server.client().check("GET b", bulk("1"));
+    }
+}

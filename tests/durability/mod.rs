@@ -1,0 +1,3 @@
+//! What survives the process: the append log, its damage, and its exchange with redis-server.
+
+mod log;
