@@ -89,6 +89,7 @@ pub fn refuse(ctx: &mut Ctx<'_>, reject: &Reject) {
 }
 
 /// Counts a call.
+#[inline]
 pub(super) fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool) {
     state.stats.total_commands += 1;
     let stats = &mut state.stats.commands[id.0 as usize];

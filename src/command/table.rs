@@ -6,7 +6,7 @@ use super::spec::{BeginSearch, Command, Flags};
 use crate::session::CommandId;
 
 /// Places of the index, several times as many as there are commands.
-const PLACES: usize = 2048;
+const PLACES: usize = 1024;
 /// Bytes of a name that are compared as one word.
 const FOLDED_BYTES: usize = 8;
 
@@ -42,13 +42,13 @@ impl Row {
 pub struct Table {
     rows: Vec<Row>,
     /// Top-level commands, each at the first free place from the hash of its folded name on.
-    places: Vec<Option<(Folded, CommandId)>>,
+    places: Box<[Option<(Folded, CommandId)>; PLACES]>,
 }
 
 impl Table {
     /// The table under the rows' own names.
     pub fn new() -> Table {
-        let mut table = Table { rows: Vec::new(), places: vec![None; PLACES] };
+        let mut table = Table { rows: Vec::new(), places: Box::new([None; PLACES]) };
         for command in GROUPS.iter().copied().flatten() {
             table.add(command);
         }
@@ -73,7 +73,7 @@ impl Table {
 
     /// Builds the index anew from the names, without the command `gone`.
     fn index_all_but(&mut self, gone: CommandId) {
-        let old = std::mem::replace(&mut self.places, vec![None; PLACES]);
+        let old = std::mem::replace(&mut *self.places, [None; PLACES]);
         for (_, id) in old.into_iter().flatten().filter(|(_, id)| *id != gone) {
             let name = self.row(id).name.clone();
             self.index(name.as_bytes(), id);

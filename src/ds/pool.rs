@@ -38,6 +38,7 @@ impl<T> Default for Pool<T> {
     }
 }
 
+#[inline(always)]
 fn split(id: u32) -> (usize, usize) {
     (id as usize / CHUNK, id as usize % CHUNK)
 }

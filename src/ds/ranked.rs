@@ -516,6 +516,23 @@ impl Iterator for Iter<'_> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.ranks.size_hint()
     }
+
+    /// Goes from leaf to leaf instead of from element to element.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(mut self, start: B, mut each: F) -> B {
+        let mut sum = start;
+        while !self.ranks.is_empty() {
+            if self.head.is_empty() {
+                let (leaf, index) = self.tree.leaf_at(self.ranks.start);
+                self.head = &leaf[index..];
+            }
+            let (elements, rest) = self.head.split_at(self.head.len().min(self.ranks.len()));
+            sum = elements.iter().fold(sum, |sum, element| each(sum, (element.score, element.id)));
+            self.head = rest;
+            self.ranks.start += elements.len();
+        }
+        sum
+    }
 }
 
 impl DoubleEndedIterator for Iter<'_> {

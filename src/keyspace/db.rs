@@ -19,6 +19,9 @@ use crate::keyspace::store::{Content, Parcel, Store};
 use crate::keyspace::watch::Watched;
 use crate::types::{Collection, Encoding, Value, ValueRef, ValueType, integer};
 
+/// Keys of a smaller database and elements of a smaller collection lie in the cache anyway.
+const PREFETCH_LEN_MIN: usize = 4096;
+
 /// The hash of a key, to be looked up soon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeyHash(u64);
@@ -162,9 +165,25 @@ impl Db {
         self.put(key, content, expiry);
     }
 
-    /// Sets `key` to a number.
-    pub fn set_int(&mut self, key: &[u8], value: i64, expiry: Expiry) {
-        self.put(key, Content::Int(value), expiry);
+    /// Sets `key` to the number that `next` makes of what is there; its deadline stays.
+    ///
+    /// # Errors
+    /// Those of `next`; nothing was changed then.
+    pub fn update_int<E>(
+        &mut self,
+        key: &[u8],
+        next: impl FnOnce(Option<ValueRef<'_>>) -> Result<i64, E>,
+    ) -> Result<i64, E> {
+        let found = self.locate(key);
+        found.inspect(|found| self.touch_clock(found.at));
+        let number = next(found.map(|found| self.store.value(found.at)))?;
+        match found {
+            Some(Found { hash, at }) if self.store.set_number(hash, at, number) => {
+                self.touch_watched(key);
+            }
+            _ => self.put_found(found, key, Content::Int(number), Expiry::Keep),
+        }
+        Ok(number)
     }
 
     /// Sets `key` to text that is not to be taken for a number, as INCRBYFLOAT does.
@@ -369,6 +388,33 @@ impl Db {
         KeyHash(self.shared.hash(key))
     }
 
+    /// Whether there are so many keys that they have to be prefetched.
+    #[inline]
+    pub fn is_worth_prefetching(&self) -> bool {
+        self.len() >= PREFETCH_LEN_MIN
+    }
+
+    /// Asks for the memory of several keys that are about to be looked up one after the other.
+    pub fn prefetch_all<'k>(&self, keys: impl Iterator<Item = &'k [u8]>) {
+        const STEP: usize = 32;
+        if !self.is_worth_prefetching() {
+            return;
+        }
+        let mut keys = keys.map(|key| self.hash(key));
+        loop {
+            let (mut hashes, mut count) = ([KeyHash::default(); STEP], 0);
+            for (place, hash) in hashes.iter_mut().zip(&mut keys) {
+                *place = hash;
+                count += 1;
+                self.prefetch_segment(hash);
+            }
+            hashes[..count].iter().for_each(|&hash| self.prefetch_entry(hash));
+            if count < STEP {
+                return;
+            }
+        }
+    }
+
     /// First step of a prefetch: hints at the piece of the table that knows the key.
     #[inline]
     pub fn prefetch_segment(&self, hash: KeyHash) {
@@ -385,10 +431,8 @@ impl Db {
     /// are so many that they have to be prefetched as well. Leaves no trace.
     #[inline]
     pub fn elements(&self, hash: KeyHash, key: &[u8]) -> Option<&Dict> {
-        /// Smaller ones lie in the cache anyway.
-        const LEN_MIN: usize = 4096;
         let at = self.store.find(hash.0, key)?;
-        self.store.value(at).dict().filter(|dict| dict.len() >= LEN_MIN)
+        self.store.value(at).dict().filter(|dict| dict.len() >= PREFETCH_LEN_MIN)
     }
 
     /// Sets `flag` when `key` changes from now on.
@@ -458,6 +502,17 @@ impl Db {
     /// Puts `content` under `key`, whether it is there or not.
     pub(super) fn put(&mut self, key: &[u8], content: Content<'_>, expiry: Expiry) {
         let found = self.locate(key);
+        self.put_found(found, key, content, expiry);
+    }
+
+    /// As [`Db::put`], for a key that was looked up.
+    fn put_found(
+        &mut self,
+        found: Option<Found>,
+        key: &[u8],
+        content: Content<'_>,
+        expiry: Expiry,
+    ) {
         let clock = match found {
             Some(found) if self.shared.policy.get().is_lfu() => {
                 self.shared.clock_used(self.store.entry(found.at).clock())
@@ -545,7 +600,7 @@ impl Db {
         self.shared.journal.record(Happening::Missed, self.index, key);
     }
 
-    #[inline]
+    #[inline(always)]
     fn touch_clock(&mut self, at: Ref) {
         if self.shared.touch.get() {
             let old = self.store.entry(at).clock();

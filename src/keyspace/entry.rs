@@ -134,10 +134,12 @@ impl<'a> Entry<'a> {
     }
 
     /// Bytes of the entry.
+    #[inline]
     pub fn len(self) -> usize {
         self.value_start() + self.value_len()
     }
 
+    #[inline]
     pub fn value_type(self) -> ValueType {
         ValueType::from_bits(self.0[0] & 15)
     }
@@ -189,7 +191,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The key, or where it stands.
-    #[inline]
+    #[inline(always)]
     pub fn key(self) -> Part<'a> {
         let start = HEADER_BYTES + self.deadline_len();
         match usize::from(self.0[KEY_LEN_AT]) {
@@ -199,7 +201,7 @@ impl<'a> Entry<'a> {
     }
 
     /// The value, or where it stands.
-    #[inline]
+    #[inline(always)]
     pub fn value(self) -> Part<'a> {
         let bytes = &self.0[self.value_start()..][..self.value_len()];
         match self.flags() & OUTSIDE_VALUE {
@@ -236,7 +238,7 @@ impl<'a> Entry<'a> {
         usize::from(u16::from_le_bytes([self.0[VALUE_LEN_AT], self.0[VALUE_LEN_AT + 1]]))
     }
 
-    #[inline]
+    #[inline(always)]
     fn deadline_len(self) -> usize {
         match self.flags() & (HAS_DEADLINE | WIDE_DEADLINE) {
             0 => 0,

@@ -164,7 +164,7 @@ mod tests {
         let mut keyspace = keyspace(&[Happening::New]);
         keyspace.db(0).set(b"a", b"v", Expiry::Clear);
         keyspace.db(0).set(b"a", b"w", Expiry::Clear);
-        keyspace.db(0).set_int(b"b", 1, Expiry::Clear);
+        keyspace.db(0).set(b"b", b"1", Expiry::Clear);
         keyspace.db(0).string_mut(b"c", 5);
         keyspace.db(0).string_mut(b"c", 9);
         assert_eq!(happened(&mut keyspace), ["New 0 a", "New 0 b", "New 0 c"]);

@@ -110,10 +110,7 @@ impl Keyspace {
     /// Sets the unix time in milliseconds that every decision uses until the next call.
     #[inline]
     pub fn set_now(&mut self, unix_ms: i64) {
-        self.shared.now.set(unix_ms);
-        if self.shared.horizon.get() != NEVER {
-            self.shared.horizon.set(unix_ms);
-        }
+        self.shared.set_now(unix_ms);
     }
 
     /// Lets no deadline pass until further notice, in whatever state keys are: a log is replayed.

@@ -9,6 +9,7 @@ use std::cell::{Cell, RefCell};
 
 use crate::base::hash::Keyed;
 use crate::base::rng::Rng;
+use crate::keyspace::NEVER;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::evict::{Order, Scope};
 use crate::keyspace::journal::Journal;
@@ -100,6 +101,8 @@ pub struct Shared {
     pub now: Cell<i64>,
     /// Deadlines before this have passed: now, or never while expiry is suspended.
     pub horizon: Cell<i64>,
+    /// The same in seconds, as far as clocks count them.
+    seconds: Cell<u32>,
     /// Whether lookups update the clock of what they find.
     pub touch: Cell<bool>,
     pub policy: Cell<Policy>,
@@ -124,6 +127,7 @@ impl Shared {
         Shared {
             now: Cell::new(0),
             horizon: Cell::new(0),
+            seconds: Cell::new(0),
             touch: Cell::new(true),
             policy: Cell::new(Policy::default()),
             hits: Cell::new(0),
@@ -139,6 +143,15 @@ impl Shared {
             rng: RefCell::new(Rng::seeded(seed)),
             hasher: Keyed::seeded(seed),
         }
+    }
+
+    /// Sets the time.
+    pub fn set_now(&self, unix_ms: i64) {
+        self.now.set(unix_ms);
+        if self.horizon.get() != NEVER {
+            self.horizon.set(unix_ms);
+        }
+        self.seconds.set((unix_ms / 1000) as u32);
     }
 
     /// The keyed hash of `key`.
@@ -190,7 +203,7 @@ impl Shared {
     pub fn idle_seconds(&self, [a, b, c]: Clock) -> u64 {
         const MASK: u32 = (1 << 24) - 1;
         let used = u32::from_le_bytes([a, b, c, 0]);
-        u64::from(self.seconds().wrapping_sub(used) & MASK)
+        u64::from(self.seconds.get().wrapping_sub(used) & MASK)
     }
 
     /// What a snapshot says of the use that `clock` stands for: what the policy evicts by.
@@ -209,16 +222,12 @@ impl Shared {
             (Usage::Frequency(counter), true) => Some(self.lfu_clock(counter)),
             (Usage::IdleSeconds(seconds), false) => {
                 const MASK: u64 = (1 << 24) - 1;
-                let used = self.seconds().wrapping_sub((seconds & MASK) as u32);
+                let used = self.seconds.get().wrapping_sub((seconds & MASK) as u32);
                 let [a, b, c, _] = used.to_le_bytes();
                 Some([a, b, c])
             }
             _ => None,
         }
-    }
-
-    fn seconds(&self) -> u32 {
-        (self.now.get() / 1000) as u32
     }
 
     fn minutes(&self) -> u16 {
@@ -227,7 +236,7 @@ impl Shared {
 
     #[inline]
     fn lru_clock(&self) -> Clock {
-        let [a, b, c, _] = self.seconds().to_le_bytes();
+        let [a, b, c, _] = self.seconds.get().to_le_bytes();
         [a, b, c]
     }
 

@@ -283,7 +283,7 @@ mod tests {
         let (key, number) = (key.as_bytes(), rng.below(1000) as i64);
         let ttl = Expiry::At(keyspace.now() + number);
         match rng.below(16) {
-            0..3 => keyspace.db(db).set_int(key, number, Expiry::Keep),
+            0..3 => _ = keyspace.db(db).update_int(key, |_| Ok::<_, ()>(number)),
             3 => keyspace.db(db).set(key, &vec![b'v'; number as usize * 2], ttl),
             4..7 => {
                 let limits = Limits { intset_entries: 2, listpack_entries: 4, listpack_value: 64 };

@@ -324,6 +324,19 @@ impl Store {
         }
     }
 
+    /// Writes a number over the one in the entry at `at`; false, and nothing written, when there is
+    /// none or it takes another number of bytes.
+    pub fn set_number(&mut self, hash: u64, at: Ref, number: i64) -> bool {
+        let (bytes, len) = integer::pack(number);
+        let entry = self.entry(at);
+        if entry.encoding() != Encoding::Int || entry.value_len() != len {
+            return false;
+        }
+        self.preserve(hash, at);
+        self.entry_mut(at).into_value().copy_from_slice(&bytes[..len]);
+        true
+    }
+
     /// Keeps the books on a deadline that changed and files it where no earlier record stands.
     fn account_deadline(&mut self, hash: u64, old: Option<i64>, new: Option<i64>) {
         self.expires -= usize::from(old.is_some());

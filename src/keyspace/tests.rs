@@ -1,5 +1,6 @@
 //! Tests of the keyspace as a whole, against models that cannot be wrong.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::lazyfree::STRING_BYTES_MIN;
@@ -423,6 +424,26 @@ fn encodings_are_those_of_redis() {
 }
 
 #[test]
+fn a_number_is_updated_in_its_place_or_elsewhere() {
+    let mut keyspace = keyspace(10);
+    let db = keyspace.db(0);
+    let flag = Rc::new(Cell::new(false));
+    db.set(b"k", b"12", Expiry::At(START + 5));
+    for (old, new) in [(12, 13), (13, 1300), (1300, -5), (-5, i64::MIN)] {
+        db.watch(b"k", &flag);
+        let next = |value: Option<ValueRef<'_>>| match value {
+            Some(ValueRef::String(StringRef::Int(number))) if number == old => Ok(new),
+            _ => Err(()),
+        };
+        assert_eq!(db.update_int(b"k", next), Ok(new));
+        assert!(flag.replace(false), "watchers are told");
+        assert_eq!(db.deadline(b"k"), Some(Some(START + 5)));
+        assert_eq!(db.update_int(b"k", next), Err(()));
+        assert!(!flag.get());
+    }
+}
+
+#[test]
 fn lookups_leave_the_traces_they_promise() {
     let mut keyspace = keyspace(11);
     keyspace.db(0).set(b"k", b"v", Expiry::Clear);
@@ -622,7 +643,7 @@ fn long_keys_and_prefetches_work() {
     db.prefetch_entry(hash);
     for len in [254, 255, 256, 1024, 100_000] {
         let key = vec![b'k'; len];
-        db.set_int(&key, 7, Expiry::Clear);
+        db.set(&key, b"7", Expiry::Clear);
         let hash = db.hash(&key);
         db.prefetch_segment(hash);
         db.prefetch_entry(hash);

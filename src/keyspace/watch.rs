@@ -101,7 +101,7 @@ mod tests {
     fn every_change_of_a_watched_key_is_told() {
         let changes: [fn(&mut Keyspace); 9] = [
             |keyspace| keyspace.db(0).set(b"k", b"v", Expiry::Clear),
-            |keyspace| keyspace.db(0).set_int(b"k", 1, Expiry::Keep),
+            |keyspace| assert_eq!(keyspace.db(0).update_int(b"k", |_| Ok::<_, ()>(1)), Ok(1)),
             |keyspace| assert_eq!(keyspace.db(0).string_mut(b"k", 1), b"v"),
             |keyspace| assert!(keyspace.db(0).remove(b"k")),
             |keyspace| assert!(keyspace.db(0).set_deadline(b"k", Some(START + 5))),

@@ -12,6 +12,24 @@ const ROOM_BYTES_MAX: usize = 64 * 1024;
 /// Bytes around a string at most.
 const FRAME_LEN_MAX: usize = 24;
 
+/// Longest line in front of a string of less than a hundred bytes.
+const HEADER_BYTES: usize = 5;
+
+/// Those lines, and their lengths: nearly every string is that short.
+static HEADERS: [([u8; HEADER_BYTES], u8); 100] = {
+    let mut lines = [([0; HEADER_BYTES], 0); 100];
+    let mut len = 0;
+    while len < 100u8 {
+        let (tens, ones) = (b'0' + len / 10, b'0' + len % 10);
+        lines[len as usize] = match len {
+            0..10 => ([b'$', ones, b'\r', b'\n', 0], 4),
+            _ => ([b'$', tens, ones, b'\r', b'\n'], 5),
+        };
+        len += 1;
+    }
+    lines
+};
+
 /// Appends strings to a buffer, which has its right length again when this is dropped.
 pub struct Strings<'a> {
     out: &'a mut Vec<u8>,
@@ -27,23 +45,19 @@ impl<'a> Strings<'a> {
     }
 
     /// A string of bytes.
-    #[inline]
+    #[inline(always)]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        let needed = bytes.len() + FRAME_LEN_MAX;
-        if self.out.len() - self.end < needed {
+        let needed = self.end + bytes.len() + FRAME_LEN_MAX;
+        if self.out.len() < needed {
             self.make_room(needed);
         }
-        let room = &mut self.out[self.end..][..needed];
-        let header = match u8::try_from(bytes.len()) {
-            Ok(len) if len < 10 => {
-                room[..4].copy_from_slice(&[b'$', b'0' + len, b'\r', b'\n']);
-                4
+        let room = &mut self.out[self.end..needed];
+        let header = match HEADERS.get(bytes.len()) {
+            Some(&(line, len)) => {
+                room[..HEADER_BYTES].copy_from_slice(&line);
+                usize::from(len)
             }
-            Ok(len) if len < 100 => {
-                room[..5].copy_from_slice(&[b'$', b'0' + len / 10, b'0' + len % 10, b'\r', b'\n']);
-                5
-            }
-            _ => write_header(room, bytes.len()),
+            None => write_header(room, bytes.len()),
         };
         let (text, behind) = room[header..].split_at_mut(bytes.len());
         text.copy_from_slice(bytes);
@@ -56,11 +70,11 @@ impl<'a> Strings<'a> {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// Makes room for a string that needs so many bytes, and for as much again as was written.
+    /// Makes room up to `needed`, and for as much again as was written.
     #[cold]
     fn make_room(&mut self, needed: usize) {
         let ahead = (self.end - self.start).clamp(ROOM_BYTES_MIN, ROOM_BYTES_MAX);
-        self.out.resize(self.end + needed.max(ahead), 0);
+        self.out.resize(needed.max(self.end + ahead), 0);
     }
 }
 
@@ -71,7 +85,7 @@ impl Drop for Strings<'_> {
 }
 
 /// Writes the line in front of a long string; returns its length.
-#[inline(never)]
+#[cold]
 fn write_header(room: &mut [u8], len: usize) -> usize {
     let mut buffer = itoa::Buffer::new();
     let digits = buffer.format(len).as_bytes();

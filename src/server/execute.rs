@@ -58,31 +58,45 @@ impl Server {
             rest = others;
             let Some(client) = self.state.clients.get(run.client) else { continue };
             let db = self.state.keyspace.view(client.db as usize);
+            let large = db.is_worth_prefetching();
             let bytes = self.batch.chunks[run.args_chunk].bytes(&self.driver);
             for request in own {
                 let args = request.args(&self.batch.spans, bytes);
-                let Some(target) = self.target(request, args, db) else { continue };
-                db.prefetch_segment(target.hash);
+                let Some(target) = self.target(request, args, db, large) else { continue };
+                if large {
+                    db.prefetch_segment(target.hash);
+                }
                 elements |= target.element.is_some();
                 wanted[count] = Some(target);
                 count += 1;
             }
         }
         let targets = || wanted[..count].iter().flatten();
-        targets().for_each(|target| target.db.prefetch_entry(target.hash));
+        let in_large = targets().filter(|target| target.large);
+        in_large.for_each(|target| target.db.prefetch_entry(target.hash));
         if elements {
             prefetch_elements(targets());
         }
     }
 
-    /// What a request will look up, as far as its command's row tells.
+    /// What a request will look up, as far as its command's row tells and unless it is in the cache
+    /// anyway.
     #[inline]
-    fn target<'a>(&self, request: &Request, args: Args<'a>, db: &'a Db) -> Option<Target<'a>> {
+    fn target<'a>(
+        &self,
+        request: &Request,
+        args: Args<'a>,
+        db: &'a Db,
+        large: bool,
+    ) -> Option<Target<'a>> {
         let Found::Call(Some(id)) = request.found else { return None };
         let row = self.state.table.row(id);
-        let key = args.get(row.first_key?)?;
         let element = row.command.element.and_then(|index| args.get(index));
-        Some(Target { db, hash: db.hash(key), key, element })
+        if !large && element.is_none() {
+            return None;
+        }
+        let key = args.get(row.first_key?)?;
+        Some(Target { db, large, hash: db.hash(key), key, element })
     }
 
     /// Runs consecutive requests of one client into one output buffer; true when some of them must
@@ -171,6 +185,8 @@ impl Server {
 #[derive(Clone, Copy)]
 struct Target<'a> {
     db: &'a Db,
+    /// Whether the database is so large that the key itself has to be prefetched.
+    large: bool,
     hash: KeyHash,
     key: &'a [u8],
     element: Option<&'a [u8]>,

@@ -371,6 +371,15 @@ impl<'a> Iterator for Members<'a> {
             Members::Tree(members) => members.size_hint(),
         }
     }
+
+    /// Looks at the form once for all members.
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, start: B, each: F) -> B {
+        match self {
+            Members::Packed(pairs) => pairs.fold(start, each),
+            Members::Tree(members) => members.fold(start, each),
+        }
+    }
 }
 
 impl DoubleEndedIterator for Members<'_> {

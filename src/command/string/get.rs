@@ -159,6 +159,7 @@ fn getset(ctx: &mut Ctx) -> Outcome {
 fn mget(ctx: &mut Ctx) -> Outcome {
     let keys = ctx.args.from(1);
     let (db, reply) = ctx.db_and_reply();
+    db.prefetch_all(keys.clone());
     reply.array(keys.len());
     for key in keys {
         // A key of another type reads as a missing one.

@@ -7,7 +7,7 @@ use crate::base::num::{self, LongDoubleError};
 use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group};
 use crate::keyspace::Expiry;
-use crate::resp::errors::{self, Outcome};
+use crate::resp::errors::{self, Outcome, Reject};
 use crate::types::StringRef;
 
 /// The rows of this file.
@@ -105,13 +105,14 @@ fn decrby(ctx: &mut Ctx) -> Outcome {
 fn add(ctx: &mut Ctx, increment: i64) -> Outcome {
     let key = ctx.arg(1);
     let (db, reply) = ctx.db_and_reply();
-    let old = match string(db.write_lookup(key))? {
-        None => 0,
-        Some(StringRef::Int(number)) => number,
-        Some(StringRef::Str(bytes)) => num::parse_i64(bytes).ok_or(errors::NOT_AN_INTEGER)?,
-    };
-    let new = old.checked_add(increment).ok_or(errors::OVERFLOW)?;
-    db.set_int(key, new, Expiry::Keep);
+    let new = db.update_int(key, |old| {
+        let old = match string(old)? {
+            None => 0,
+            Some(StringRef::Int(number)) => number,
+            Some(StringRef::Str(bytes)) => num::parse_i64(bytes).ok_or(errors::NOT_AN_INTEGER)?,
+        };
+        old.checked_add(increment).ok_or(Reject::from(errors::OVERFLOW))
+    })?;
     reply.integer(new);
     ctx.modified(key, EventClass::String, "incrby");
     Ok(())

@@ -334,7 +334,12 @@ fn all_hold<'a>(
     }
 }
 
-fn set_pairs<'a>(ctx: &mut Ctx, pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>, expiry: Expiry) {
+fn set_pairs<'a>(
+    ctx: &mut Ctx,
+    pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
+    expiry: Expiry,
+) {
+    ctx.db().prefetch_all(pairs.clone().map(|(key, _)| key));
     for (key, value) in pairs {
         set_one(ctx, key, value, expiry);
     }

@@ -196,6 +196,12 @@ impl<'a> Iterator for Members<'a> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.order.size_hint()
     }
+
+    #[inline]
+    fn fold<B, F: FnMut(B, Self::Item) -> B>(self, start: B, mut each: F) -> B {
+        let Members { order, dict } = self;
+        order.fold(start, |sum, (score, id)| each(sum, (Item::Text(dict.get(id).0), score)))
+    }
 }
 
 impl DoubleEndedIterator for Members<'_> {
