@@ -23,6 +23,7 @@ pub mod client;
 pub mod config;
 pub mod connection;
 pub mod debug;
+pub mod dump;
 pub mod generic;
 pub mod geo;
 pub mod hash;
@@ -84,6 +85,7 @@ const GROUPS: &[&[Command]] = &[
     geo::read::COMMANDS,
     geo::search::COMMANDS,
     generic::COMMANDS,
+    dump::COMMANDS,
     hash::get::COMMANDS,
     hash::set::COMMANDS,
     hash::number::COMMANDS,
@@ -101,6 +103,7 @@ const GROUPS: &[&[Command]] = &[
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     server::process::COMMANDS,
+    server::save::COMMANDS,
     server::slowlog::COMMANDS,
     debug::COMMANDS,
     introspect::COMMANDS,

@@ -7,6 +7,7 @@ use super::effects::Effects;
 use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
+use super::server::save::Snapshots;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
@@ -44,6 +45,7 @@ pub struct State {
     pub stats: Stats,
     pub slowlog: SlowLog,
     pub facts: Facts,
+    pub snapshots: Snapshots,
     pub pause: Pause,
     /// Clients in MONITOR mode.
     pub monitors: Vec<ClientId>,

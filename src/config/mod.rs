@@ -200,6 +200,10 @@ config! {
     aof_tail_repair_bytes_max: u64,
     /// Note in the append log when things happened.
     aof_timestamp_enabled: bool,
+    /// Compress strings in snapshots.
+    rdbcompression: bool,
+    /// Checksum of snapshots.
+    rdbchecksum: bool,
     /// How payloads of RESTORE are checked.
     sanitize_dump_payload: SanitizeDumpPayload,
     /// Host and port of the master; empty without one.

@@ -444,11 +444,9 @@ pub static TABLE: &[Param] = &[
     flag("dynamic-hz", "yes").never(NO_TICK).doc("More background runs with more clients."),
     Param::new("shutdown-on-sigint", "default", Kind::Flags(shutdown::NAMES))
         .field(field!(shutdown_on_sigint))
-        .later(PERSISTENCE)
         .doc("How to leave on SIGINT: default, save, nosave, now, force."),
     Param::new("shutdown-on-sigterm", "default", Kind::Flags(shutdown::NAMES))
         .field(field!(shutdown_on_sigterm))
-        .later(PERSISTENCE)
         .doc("How to leave on SIGTERM: default, save, nosave, now, force."),
     int("shutdown-timeout", "10", 0, INT_MAX)
         .field(field!(shutdown_timeout))
@@ -631,7 +629,6 @@ pub static TABLE: &[Param] = &[
     checked("dbfilename", "dump.rdb", dump_name)
         .field(field!(dbfilename))
         .protected()
-        .later(PERSISTENCE)
         .doc("Name of the snapshot."),
     flag("appendonly", "no").field(field!(appendonly)).doc("Keep an append log."),
     checked("appendfilename", "appendonly.aof", log_name)
@@ -675,8 +672,10 @@ pub static TABLE: &[Param] = &[
     flag("stop-writes-on-bgsave-error", "yes")
         .later(PERSISTENCE)
         .doc("Refuse writes after a failed snapshot."),
-    flag("rdbcompression", "yes").later(PERSISTENCE).doc("Compress strings in snapshots."),
-    flag("rdbchecksum", "yes").immutable().later(PERSISTENCE).doc("Checksum of snapshots."),
+    flag("rdbcompression", "yes")
+        .field(field!(rdbcompression))
+        .doc("Compress strings in snapshots."),
+    flag("rdbchecksum", "yes").field(field!(rdbchecksum)).immutable().doc("Checksum of snapshots."),
     flag("rdb-save-incremental-fsync", "yes")
         .later(PERSISTENCE)
         .doc("Synchronise a snapshot in steps."),
@@ -697,7 +696,7 @@ pub static TABLE: &[Param] = &[
         .doc("Bytes loaded between looks at clients."),
     choice("sanitize-dump-payload", "no", SanitizeDumpPayload::NAMES)
         .field(field!(sanitize_dump_payload))
-        .later("DUMP and RESTORE")
+        .never("what comes from outside is always checked")
         .doc("Check payloads in full: no, yes or clients."),
     // Replication.
     Param::new("replicaof", "no one", Kind::ReplicaOf)

@@ -274,6 +274,14 @@ impl Db {
         self.put(key, Content::Value(value, encoding), expiry);
     }
 
+    /// As [`Db::put_value`], for a value from outside: a string may be a number.
+    pub fn put_loaded(&mut self, key: &[u8], value: Value, expiry: Expiry) {
+        match value {
+            Value::Bytes(text) => self.set_vec(key, text, expiry),
+            value => self.put_value(key, value, expiry),
+        }
+    }
+
     /// The bytes of the string at `key`, lengthened with zeroes to at least `len`, to be changed;
     /// an empty string is created when the key is missing. Its encoding is `raw` afterwards, its
     /// deadline stays. The caller checked that it is a string and that `len` is allowed.

@@ -6,6 +6,7 @@
 //! Invariant: knows no clients, replies or settings; what it needs to know of those is handed in.
 
 pub mod aof;
+pub mod dump;
 mod files;
 pub mod rdb;
 pub mod snapshot;

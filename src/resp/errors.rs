@@ -126,6 +126,15 @@ texts! {
     OBJECT_IDLETIME = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
 }
 
+// Of DUMP and RESTORE.
+texts! {
+    RESTORE_IDLE_TIME = "ERR Invalid IDLETIME value, must be >= 0";
+    RESTORE_FREQUENCY = "ERR Invalid FREQ value, must be >= 0 and <= 255";
+    RESTORE_TTL = "ERR Invalid TTL value, must be >= 0";
+    RESTORE_FOOTER = "ERR DUMP payload version or checksum are wrong";
+    RESTORE_CONTENT = "ERR Bad data format";
+}
+
 // Of transactions.
 texts! {
     NESTED_MULTI = "ERR MULTI calls can not be nested";

@@ -16,6 +16,7 @@ mod requests;
 mod restore;
 mod shutdown;
 pub mod startup;
+mod tools;
 mod turn;
 
 use crate::command::State;

@@ -1,4 +1,5 @@
-//! The data set at the start: what the append log holds, and the log opened to go on with.
+//! The data set at the start: what the append log holds, and the log opened to go on with, or what
+//! the snapshot holds.
 //!
 //! Invariant: the server starts with all that its files hold, or not at all.
 
@@ -9,15 +10,32 @@ use crate::persist::aof::load::load;
 use crate::persist::aof::{Place, Repair, Writer};
 use std::path::Path;
 
-/// Loads the append log and opens it; `None` if none is to be kept.
+/// Loads what an earlier server left behind: by the append log, which is opened, or by the snapshot
+/// where no log is to be kept.
 ///
 /// # Errors
 /// A text for the log; the server must not start then.
-pub fn open_log(state: &mut State) -> Result<Option<Writer>, String> {
-    let config = &state.config;
-    if !config.appendonly {
-        return Ok(None);
+pub fn restore(state: &mut State) -> Result<Option<Writer>, String> {
+    match state.config.appendonly {
+        true => open_log(state).map(Some),
+        false => load_snapshot(state).map(|()| None),
     }
+}
+
+fn load_snapshot(state: &mut State) -> Result<(), String> {
+    let began_us = unix_us_now();
+    let there = state
+        .load_snapshot(false)
+        .map_err(|_| "Fatal error loading the DB, check server logs. Exiting.")?;
+    if there {
+        let seconds = (unix_us_now() - began_us) as f64 / 1e6;
+        log::info!("DB loaded from disk: {seconds:.3} seconds");
+    }
+    Ok(())
+}
+
+fn open_log(state: &mut State) -> Result<Writer, String> {
+    let config = &state.config;
     let place = Place {
         dir: Path::new(&config.dir).join(&config.appenddirname),
         log: config.appendfilename.clone(),
@@ -40,5 +58,5 @@ pub fn open_log(state: &mut State) -> Result<Option<Writer>, String> {
     state.effects.set_on(true);
     state.effects.annotate(annotated);
     state.apply_followers();
-    Ok(Some(writer))
+    Ok(writer)
 }

@@ -3,8 +3,6 @@
 use super::Server;
 use super::listen::Endpoint;
 use crate::base::sys::{Signal, error_text};
-use crate::command::server::process::NOTHING_TO_SAVE_WITH;
-use crate::config::shutdown;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -22,8 +20,7 @@ impl Server {
                 Signal::Terminate => config.shutdown_on_sigterm,
                 Signal::Interrupt => config.shutdown_on_sigint,
             };
-            if flags & shutdown::SAVE != 0 && flags & shutdown::FORCE == 0 {
-                log::warn!("{NOTHING_TO_SAVE_WITH}");
+            if !self.state.save_last_snapshot(flags) {
                 log::warn!(
                     "Errors trying to shut down the server. Check the logs for more information."
                 );

@@ -3,11 +3,12 @@
 
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{SIGNALS, Server, listen, restore};
+use super::{SIGNALS, Server, listen, restore, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
 use crate::command::block::Blocking;
+use crate::command::server::save::Snapshots;
 use crate::command::{MemoryLimit, Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
@@ -15,15 +16,20 @@ use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
 use crate::observe::{Facts, SlowLog, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// Entry point of the binary: the process's status once the server has ended, or why it did not
-/// start.
+/// start; or that of another tool that was asked for.
 pub fn main() -> ExitCode {
-    let started = config::load(std::env::args_os(), &mut std::io::stdin()).and_then(start);
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(status) = tools::run(&args) {
+        return status;
+    }
+    let started = config::load(args.into_iter(), &mut std::io::stdin()).and_then(start);
     match started {
         Ok(server) => server.run(),
         Err(exit) => leave(&exit),
@@ -80,7 +86,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let mut state = state(config, table, &driver, config_file);
     state.follow_limit(limits.read());
     log::info!("Server initialized");
-    let log = restore::open_log(&mut state).map_err(fatal)?;
+    let log = restore::restore(&mut state).map_err(fatal)?;
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
     announce(&listeners);
     sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
@@ -201,6 +207,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         io_figures: Vec::new(),
         startup_memory: alloc::used(),
     };
+    let snapshots = Snapshots::new(facts.start_unix_s);
     let mut state = State {
         stats: Stats::new(table.len()),
         stamp: stamp(),
@@ -221,6 +228,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         followed: false,
         slowlog: SlowLog::default(),
         facts,
+        snapshots,
         pause: Pause::default(),
         monitors: Vec::new(),
         postponed: Vec::new(),

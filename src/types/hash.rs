@@ -124,6 +124,13 @@ impl Hash {
         }
     }
 
+    /// Becomes big if it may not hold so many fields.
+    pub fn expect(&mut self, fields: usize, limits: Limits) {
+        if fields > limits.fields_max {
+            self.table();
+        }
+    }
+
     /// Sets `field`; true when it was not there at `now`.
     pub fn set(&mut self, field: &[u8], value: &[u8], ttl: Ttl, now: i64, limits: Limits) -> bool {
         if let Hash::Packed(pack) = self

@@ -101,10 +101,8 @@ fn unknown_and_unsupported_subcommands_are_refused() {
         client.check("DEBUG NOSUCH", err(unknown));
         let short = "unknown subcommand or wrong number of arguments for 'SLEEP'. Try DEBUG HELP.";
         client.check("DEBUG SLEEP", err(short));
-        client.check(
-            "DEBUG RELOAD",
-            err("ERR DEBUG RELOAD needs snapshots, which are not supported"),
-        );
+        let options = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
+        client.check("DEBUG RELOAD NOW", err(options));
         client.check("DEBUG OBJECT nokey", err("no such key"));
         client.check("SET k v", ok());
         client.check("DEBUG LISTPACK k", err("ERR Not a listpack encoded object."));

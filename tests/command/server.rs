@@ -284,6 +284,9 @@ fn shutdown_checks_its_options_and_ends_the_server() {
             client.check("SHUTDOWN SAVE NOSAVE", err("syntax error"));
             client.check("SHUTDOWN ABORT NOW", err("syntax error"));
             client.check("SHUTDOWN ABORT", err("ERR No shutdown in progress."));
+            // Where the snapshot is to be written stands a directory.
+            let temporary = server.dir().join(format!("temp-{}.rdb", server.pid()));
+            std::fs::create_dir(temporary).expect("a directory");
             client.check("SHUTDOWN SAVE", err("ERR Errors trying to SHUTDOWN. Check logs."));
             client.check("PING", simple("PONG"));
             client.send(&encode(&split_args(how)));

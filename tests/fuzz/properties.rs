@@ -3,7 +3,12 @@
 //! cargo-fuzz searches inputs for them with coverage; `cargo test` feeds them random ones.
 
 use sidering::base::{glob::glob_match, text};
+use sidering::keyspace::Keyspace;
+use sidering::persist::rdb::file::{Style, write};
+use sidering::persist::rdb::load::{self, Expired, Intake};
 use sidering::resp::{Limits, Progress, ProtocolError, Step, parse};
+use sidering::types::list::NodeLimit;
+use sidering::types::{hash, set, zset};
 
 type Command = Vec<Vec<u8>>;
 
@@ -74,4 +79,35 @@ pub fn config_line(input: &[u8]) {
         let quoted: Vec<_> = args.iter().map(|arg| text::repr(arg)).collect();
         assert_eq!(text::split_args(quoted.join(" ").as_bytes()), Some(args));
     }
+}
+
+/// Damaged snapshots: what is refused is refused, what is taken can be used and written again.
+pub fn rdb_load(input: &[u8]) {
+    let limits = load::Limits {
+        list: NodeLimit::new(-2),
+        set: set::Limits { intset_entries: 8, listpack_entries: 4, listpack_value: 16 },
+        zset: zset::Limits { entries: 4, value: 16 },
+        hash: hash::Limits { fields_max: 4, bytes_max: 16 },
+    };
+    let options = load::Options { databases: 4, checksum: false, text_bytes_max: 1 << 20, limits };
+    let mut keyspace = Keyspace::new(4, 1);
+    let mut intake = Intake::new(&mut keyspace, Expired::Keep, true);
+    let file = [b"REDIS0012", input].concat();
+    let loaded = load::load(&mut file.as_slice(), &options, &mut intake);
+    assert!(loaded.is_err() || loaded.is_ok_and(|loaded| loaded.bytes <= file.len() as u64));
+    let style = Style { redis_version: "7.2.6", used_memory: 0, compress: true, checksum: true };
+    let mut written = Vec::new();
+    write(&keyspace, &style, &mut written).expect("a vector takes all");
+    let mut again = Keyspace::new(4, 1);
+    let mut intake = Intake::new(&mut again, Expired::Keep, false);
+    load::load(&mut written.as_slice(), &options, &mut intake)
+        .expect("what was written here is read");
+    assert_eq!(keys(&again), keys(&keyspace));
+}
+
+/// How many keys are there, those past their deadline aside.
+fn keys(keyspace: &Keyspace) -> usize {
+    let mut count = 0;
+    (0..4).for_each(|db| keyspace.view(db).for_each(&mut |_, _, _| count += 1));
+    count
 }

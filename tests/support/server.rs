@@ -71,34 +71,57 @@ impl Server {
     /// # Panics
     /// When it does not accept within a bounded time, with its log.
     pub fn start(backend: Backend, args: &[&str]) -> Server {
-        Server::start_binary(binary_under_test(), backend, args)
+        Server::start_with(backend, args, &[])
+    }
+
+    /// As [`Server::start`], in a directory with these files.
+    pub fn start_with(backend: Backend, args: &[&str], files: &[(&str, &[u8])]) -> Server {
+        Server::start_binary(binary_under_test(), backend, args, files)
     }
 
     /// As [`Server::start`], in a control group.
     pub fn start_in(group: &ControlGroup, backend: Backend, args: &[&str]) -> Server {
-        Server::start_binary(group.runner(&binary_under_test()), backend, args)
+        Server::start_binary(group.runner(&binary_under_test()), backend, args, &[])
     }
 
-    fn start_binary(binary: PathBuf, backend: Backend, args: &[&str]) -> Server {
+    fn start_binary(
+        binary: PathBuf,
+        backend: Backend,
+        args: &[&str],
+        files: &[(&str, &[u8])],
+    ) -> Server {
         let driver = match backend {
             Backend::Uring => &["--io-backend", "uring"][..],
             Backend::Epoll => &["--io-backend", "epoll"],
             Backend::Unset => &[],
         };
-        Server::spawn(binary, Some(backend), &[driver, args].concat())
+        Server::spawn(binary, Some(backend), &[driver, args].concat(), files)
     }
 
     /// Starts the server to compare with: `REFERENCE_BIN`, by default redis-server on PATH.
     pub fn reference(args: &[&str]) -> Server {
-        let binary = std::env::var("REFERENCE_BIN").unwrap_or_else(|_| "redis-server".into());
-        Server::spawn(binary.into(), None, args)
+        Server::reference_with(args, &[])
     }
 
-    fn spawn(binary: PathBuf, backend: Option<Backend>, args: &[&str]) -> Server {
+    /// As [`Server::reference`], in a directory with these files.
+    pub fn reference_with(args: &[&str], files: &[(&str, &[u8])]) -> Server {
+        let binary = std::env::var("REFERENCE_BIN").unwrap_or_else(|_| "redis-server".into());
+        Server::spawn(binary.into(), None, args, files)
+    }
+
+    fn spawn(
+        binary: PathBuf,
+        backend: Option<Backend>,
+        args: &[&str],
+        files: &[(&str, &[u8])],
+    ) -> Server {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let name = format!("sidering-test-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a scratch directory");
+        for (name, bytes) in files {
+            fs::write(dir.join(name), bytes).expect("a file");
+        }
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         for _ in 0..5 {
             let port = free_port();
@@ -235,16 +258,24 @@ impl Server {
     /// Kills the process and starts it again with the same port, directory and options.
     pub fn restart(&mut self) {
         self.kill();
-        for _ in 0..100 {
+        assert!(self.starts(), "does not start again: {}", self.log());
+    }
+
+    /// Starts a process that has ended again, as [`Server::restart`] does; false if it ends instead
+    /// of accepting.
+    pub fn starts(&mut self) -> bool {
+        let deadline = Instant::now() + START_WAIT;
+        loop {
             self.child = launch(&self.binary, &self.args, self.port, &self.dir);
-            if self.accepts() {
-                return;
+            let accepts = self.accepts();
+            // The kernel takes the ring of a process that was killed down a little later, and holds
+            // its socket until then.
+            let is_held = !accepts && self.log().contains("Address already in use");
+            if !is_held || Instant::now() > deadline {
+                return accepts;
             }
-            // The kernel closes a dead ring's sockets a little later.
-            assert!(self.log().contains("Address already in use"), "{}", self.log());
             std::thread::sleep(POLL);
         }
-        panic!("the port is not free again");
     }
 
     fn proc_file(&self, name: &str) -> String {

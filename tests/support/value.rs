@@ -112,6 +112,17 @@ impl Value {
         }
     }
 
+    /// The bytes of a bulk string.
+    ///
+    /// # Panics
+    /// When it is none.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Value::Bulk(bytes) => bytes,
+            other => panic!("no bulk string: {other:?}"),
+        }
+    }
+
     /// The elements of an array, set or push.
     ///
     /// # Panics

@@ -13,7 +13,7 @@ use super::help::reply_help;
 use super::spec::{Command, Flags, Group};
 use crate::base::{num, sys};
 use crate::config::REDIS_VERSION;
-use crate::keyspace::{Expiry, Policy};
+use crate::keyspace::{Expiry, FlushMode, Policy};
 use crate::resp::errors::{self, Outcome, Reject};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -83,7 +83,7 @@ const SUBCOMMANDS: &[Subcommand] = &[
     from("segfault", 2, segfault),
     exactly("set-active-expire", 3, set_active_expire),
     exactly("set-disable-deny-scripts", 3, accept),
-    exactly("set-skip-checksum-validation", 3, accept),
+    exactly("set-skip-checksum-validation", 3, set_skip_checksum_validation),
     exactly("sleep", 3, sleep),
     exactly("stringmatch-test", 2, inspect::stringmatch_test),
 ];
@@ -166,17 +166,41 @@ fn set_active_expire(ctx: &mut Ctx) -> Outcome {
 
 /// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 fn reload(ctx: &mut Ctx) -> Outcome {
+    let (mut merge, mut flush, mut save) = (false, true, true);
     for option in ctx.args.from(2) {
-        if ![&b"merge"[..], b"noflush", b"nosave"]
-            .iter()
-            .any(|name| option.eq_ignore_ascii_case(name))
-        {
-            return Err(
-                "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into()
-            );
+        match option.to_ascii_lowercase().as_slice() {
+            b"merge" => merge = true,
+            b"noflush" => flush = false,
+            b"nosave" => save = false,
+            _ => {
+                return Err(
+                    "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.".into(),
+                );
+            }
         }
     }
-    Err("ERR DEBUG RELOAD needs snapshots, which are not supported".into())
+    let state = &mut *ctx.state;
+    if save {
+        state.save_snapshot().map_err(|_| errors::GENERIC)?;
+    }
+    if flush {
+        state.keyspace.flush(None, FlushMode::Sync);
+    }
+    let loaded = state.load_snapshot(merge);
+    // Keys that come into being by a load are no events.
+    state.keyspace.take_records();
+    if !matches!(loaded, Ok(true)) {
+        return Err("ERR Error trying to load the RDB dump, check server logs.".into());
+    }
+    log::warn!("DB reloaded by DEBUG RELOAD");
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1
+fn set_skip_checksum_validation(ctx: &mut Ctx) -> Outcome {
+    ctx.state.snapshots.checks_sums = atoi(ctx.arg(2)) == 0;
+    accept(ctx)
 }
 
 /// DEBUG LOADAOF

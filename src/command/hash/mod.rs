@@ -49,7 +49,7 @@ pub fn hash(value: Option<ValueRef<'_>>) -> Result<Option<HashRef<'_>>, Reject> 
 }
 
 /// What a hash may hold before it becomes big.
-fn limits(config: &Config) -> Limits {
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         fields_max: config.hash_max_listpack_entries,
         bytes_max: config.hash_max_listpack_value,

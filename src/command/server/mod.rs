@@ -7,4 +7,5 @@ pub mod info;
 pub mod lolwut;
 pub mod memory;
 pub mod process;
+pub mod save;
 pub mod slowlog;

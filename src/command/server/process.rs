@@ -5,6 +5,7 @@
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Arg, Command, Flags, Group};
 use crate::command::state::Request;
+use crate::config::shutdown as flag;
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::session::ClientFlags;
 
@@ -54,10 +55,6 @@ pub const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"]),
 ];
 
-/// Why a shutdown that was to save does not happen.
-pub const NOTHING_TO_SAVE_WITH: &str =
-    "There is nothing to save with: snapshots are not supported. Can't exit.";
-
 /// MONITOR
 fn monitor(ctx: &mut Ctx) -> Outcome {
     let id = ctx.id;
@@ -85,44 +82,37 @@ fn time(ctx: &mut Ctx) -> Outcome {
 
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 fn shutdown(ctx: &mut Ctx) -> Outcome {
-    let how = shutdown_options(ctx)?;
-    if how.abort {
+    let Some(flags) = shutdown_flags(ctx)? else {
         // It ends with the turn it was asked in, so there is never one under way.
         return Err(errors::NO_SHUTDOWN.into());
-    }
+    };
     log::warn!("User requested shutdown...");
-    if how.save && !how.force {
-        log::warn!("{NOTHING_TO_SAVE_WITH}");
+    if !ctx.state.save_last_snapshot(flags) {
+        log::warn!("Errors trying to shut down the server. Check the logs for more information.");
         return Err(errors::SHUTDOWN_FAILED.into());
     }
     ctx.state.requests.push(Request::Shutdown);
     Ok(())
 }
 
-#[derive(Default)]
-struct Shutdown {
-    save: bool,
-    force: bool,
-    abort: bool,
-}
-
-fn shutdown_options(ctx: &Ctx) -> Result<Shutdown, Reject> {
-    let mut how = Shutdown::default();
-    let (mut nosave, mut now) = (false, false);
+/// How the server is to end; none to abort its end.
+fn shutdown_flags(ctx: &Ctx) -> Result<Option<u32>, Reject> {
+    const ABORT: u32 = 1 << 31;
+    let mut flags = 0;
     for word in ctx.args.from(1) {
-        let option = match word.to_ascii_lowercase().as_slice() {
-            b"nosave" => &mut nosave,
-            b"save" => &mut how.save,
-            b"now" => &mut now,
-            b"force" => &mut how.force,
-            b"abort" => &mut how.abort,
+        flags |= match word.to_ascii_lowercase().as_slice() {
+            b"nosave" => flag::NOSAVE,
+            b"save" => flag::SAVE,
+            b"now" => flag::NOW,
+            b"force" => flag::FORCE,
+            b"abort" => ABORT,
             _ => return Err(errors::SYNTAX.into()),
         };
-        *option = true;
     }
-    let others = nosave || how.save || now || how.force;
-    if (how.abort && others) || (nosave && how.save) {
-        return Err(errors::SYNTAX.into());
+    let both = flag::SAVE | flag::NOSAVE;
+    match flags {
+        ABORT => Ok(None),
+        _ if flags & ABORT != 0 || flags & both == both => Err(errors::SYNTAX.into()),
+        _ => Ok(Some(flags)),
     }
-    Ok(how)
 }

@@ -26,7 +26,7 @@ const KEY_AND_MEMBERS: &[Arg] = &[Arg::key("key", 0), Arg::string("member").mult
 
 impl Limits {
     /// The limits that the configuration sets.
-    fn of(config: &Config) -> Limits {
+    pub(super) fn of(config: &Config) -> Limits {
         Limits {
             intset_entries: config.set_max_intset_entries,
             listpack_entries: config.set_max_listpack_entries,

@@ -39,7 +39,7 @@ const LONG_TEXT_HEAD: usize = 5;
 const HEAD_LEN_MAX: usize = 9;
 
 /// What an element holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Item<'a> {
     /// A text that is exactly an integer.
     Int(i64),

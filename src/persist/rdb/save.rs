@@ -80,6 +80,16 @@ impl Chunk {
         self.bytes.is_empty()
     }
 
+    /// What was written, with strings as they are.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Whether [`Chunk::finish`] has strings to compress.
+    pub fn has_long_texts(&self) -> bool {
+        !self.texts.is_empty()
+    }
+
     /// Forgets what was written, keeping the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
@@ -221,6 +231,12 @@ pub fn eof(chunk: &mut Chunk) {
 /// One key with all there is to say about it.
 pub fn entry(chunk: &mut Chunk, key: &[u8], facts: &Facts, value: ValueRef<'_>) {
     entry_head(chunk, key, facts, value);
+    value_some(chunk, value, &mut Progress::default(), usize::MAX);
+}
+
+/// A value alone, behind its kind.
+pub fn value(chunk: &mut Chunk, value: ValueRef<'_>) {
+    chunk.push(kind_of(value));
     value_some(chunk, value, &mut Progress::default(), usize::MAX);
 }
 

@@ -96,15 +96,16 @@ pub fn persistence(text: &mut Text, state: &mut State) {
     text.field("current_fork_perc", "0.00");
     text.fields(&[("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
     text.field("rdb_changes_since_last_save", state.changes);
-    text.fields(&[("rdb_bgsave_in_progress", 0), ("rdb_last_save_time", state.facts.start_unix_s)]);
-    text.field("rdb_last_bgsave_status", "ok");
+    let snapshots = &state.snapshots;
+    text.fields(&[("rdb_bgsave_in_progress", 0), ("rdb_last_save_time", snapshots.saved_s)]);
+    text.field("rdb_last_bgsave_status", if snapshots.saved { "ok" } else { "err" });
     text.fields(&[
         ("rdb_last_bgsave_time_sec", -1),
         ("rdb_current_bgsave_time_sec", -1),
-        ("rdb_saves", 0),
+        ("rdb_saves", snapshots.saves as i64),
         ("rdb_last_cow_size", 0),
-        ("rdb_last_load_keys_expired", 0),
-        ("rdb_last_load_keys_loaded", 0),
+        ("rdb_last_load_keys_expired", snapshots.keys_expired as i64),
+        ("rdb_last_load_keys_loaded", snapshots.keys_loaded as i64),
     ]);
     append_log(text);
     text.fields(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);

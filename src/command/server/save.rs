@@ -1,0 +1,207 @@
+//! Snapshots on demand: SAVE, and what else writes or reads one while everybody waits.
+//!
+//! Invariant: the data set is never changed by a snapshot that could not be written.
+
+use std::io;
+use std::path::Path;
+
+use crate::base::{alloc, sys};
+use crate::command::ctx::Ctx;
+use crate::command::hash;
+use crate::command::spec::{Categories, Command, Flags, Group};
+use crate::command::state::State;
+use crate::config::{Config, REDIS_VERSION, shutdown};
+use crate::persist::rdb::file::{self, Style};
+use crate::persist::rdb::load::{self, Expired, Intake, Limits, Options, Reason};
+use crate::resp::errors::{self, Outcome};
+use crate::types::list::NodeLimit;
+use crate::types::{set, zset};
+
+/// The rows of this group.
+pub const COMMANDS: &[Command] = &[
+    Command::new("lastsave", lastsave)
+        .arity(1)
+        .of(Group::Server)
+        .flags(Flags::LOADING.or(Flags::STALE).or(Flags::FAST))
+        .acl(Categories::ADMIN.or(Categories::DANGEROUS))
+        .summary("Returns the Unix timestamp of the last successful save to disk.")
+        .complexity("O(1)")
+        .since("1.0.0")
+        .tips(&["nondeterministic_output"]),
+    Command::new("save", save)
+        .arity(1)
+        .of(Group::Server)
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::NO_MULTI))
+        .summary("Synchronously saves the database(s) to disk.")
+        .complexity("O(N) where N is the total number of keys in all databases")
+        .since("1.0.0"),
+];
+
+/// What became of snapshots.
+#[derive(Clone, Copy, Debug)]
+pub struct Snapshots {
+    /// Unix time in seconds of the last one, at first of the start.
+    pub saved_s: i64,
+    /// Whether the last one was written.
+    pub saved: bool,
+    /// How many were written.
+    pub saves: u64,
+    /// Of the last one read.
+    pub keys_loaded: u64,
+    pub keys_expired: u64,
+    /// Whether checksums are compared, of files and of payloads.
+    pub checks_sums: bool,
+}
+
+impl Snapshots {
+    /// Those of a server that started at this unix time in seconds.
+    pub fn new(start_s: i64) -> Snapshots {
+        Snapshots {
+            saved_s: start_s,
+            saved: true,
+            saves: 0,
+            keys_loaded: 0,
+            keys_expired: 0,
+            checks_sums: true,
+        }
+    }
+}
+
+/// Why a data set could not be loaded.
+#[derive(Debug)]
+pub enum LoadError {
+    /// The file cannot be opened.
+    Open(io::Error),
+    /// What it holds cannot be read.
+    Content(load::Error),
+}
+
+/// SAVE
+fn save(ctx: &mut Ctx) -> Outcome {
+    ctx.state.save_snapshot().map_err(|_| errors::GENERIC)?;
+    ctx.reply.ok();
+    Ok(())
+}
+
+/// LASTSAVE
+fn lastsave(ctx: &mut Ctx) -> Outcome {
+    ctx.reply.integer(ctx.state.snapshots.saved_s);
+    Ok(())
+}
+
+impl State {
+    /// Writes a snapshot while everybody waits.
+    ///
+    /// # Errors
+    /// It could not be written; the log says why.
+    pub fn save_snapshot(&mut self) -> io::Result<()> {
+        let style = Style {
+            redis_version: REDIS_VERSION,
+            used_memory: alloc::used(),
+            compress: self.config.rdbcompression,
+            checksum: self.config.rdbchecksum,
+        };
+        let saved = file::save(&self.keyspace, &style, Path::new(&self.config.dbfilename));
+        self.snapshots.saved = saved.is_ok();
+        match &saved {
+            Ok(()) => {
+                log::info!("DB saved on disk");
+                self.changes = 0;
+                self.snapshots.saved_s = self.clock.now_unix_us() / 1_000_000;
+                self.snapshots.saves += 1;
+            }
+            Err(error) => {
+                let reason = sys::error_text(error);
+                log::warn!("Write error while saving DB to the disk: {reason}");
+            }
+        }
+        saved
+    }
+
+    /// Writes the last snapshot before the server ends, if save points or `flags` (those of
+    /// [`shutdown`]) ask for one; whether the server may end.
+    pub fn save_last_snapshot(&mut self, flags: u32) -> bool {
+        let has = |flag| flags & flag != 0;
+        if !has(shutdown::SAVE) && (has(shutdown::NOSAVE) || self.config.save.is_empty()) {
+            return true;
+        }
+        log::info!("Saving the final RDB snapshot before exiting.");
+        if self.save_snapshot().is_ok() || has(shutdown::FORCE) {
+            return true;
+        }
+        log::warn!("Error trying to save the DB, can't exit.");
+        false
+    }
+
+    /// Loads the snapshot, if there is one, while everybody waits; whether there is. `replace` lets its
+    /// keys take the place of others.
+    ///
+    /// # Errors
+    /// It could not be loaded as a whole; the log says why. Keys may have been loaded.
+    pub fn load_snapshot(&mut self, replace: bool) -> Result<bool, LoadError> {
+        let name = &self.config.dbfilename;
+        let Some(mut file) = file::open(Path::new(name)).map_err(|error| {
+            let reason = sys::error_text(&error);
+            log::warn!("Fatal error: can't open the RDB file {name} for reading: {reason}");
+            LoadError::Open(error)
+        })?
+        else {
+            return Ok(false);
+        };
+        let options = Options {
+            checksum: self.config.rdbchecksum && self.snapshots.checks_sums,
+            ..self.load_options()
+        };
+        let mut intake = Intake::new(&mut self.keyspace, Expired::Drop, replace);
+        let loaded = load::load(&mut file, &options, &mut intake);
+        self.snapshots.keys_loaded = intake.keys_loaded;
+        self.snapshots.keys_expired = intake.keys_expired;
+        match loaded {
+            Ok(_) => {
+                intake.done();
+                Ok(true)
+            }
+            Err(error) => {
+                tell(&error);
+                Err(LoadError::Content(error))
+            }
+        }
+    }
+
+    /// How values from outside are read.
+    pub fn load_options(&self) -> Options {
+        Options {
+            databases: self.keyspace.databases() as u64,
+            checksum: self.snapshots.checks_sums,
+            text_bytes_max: u64::MAX,
+            limits: limits(&self.config),
+        }
+    }
+}
+
+/// Up to where collections are kept packed.
+pub fn limits(config: &Config) -> Limits {
+    Limits {
+        list: NodeLimit::new(config.list_max_listpack_size),
+        set: set::Limits::of(config),
+        zset: zset::Limits::of(config),
+        hash: hash::limits(config),
+    }
+}
+
+/// Says in the log why a snapshot cannot be loaded, and where that showed.
+fn tell(error: &load::Error) {
+    match error.reason {
+        Reason::Ended => {
+            log::warn!("Short read or OOM loading DB. Unrecoverable error, aborting now.");
+        }
+        Reason::Signature | Reason::Version(_) => return log::warn!("{}", error.reason),
+        Reason::Databases(_) => return log::warn!("FATAL: {}. Exiting", error.reason),
+        Reason::Checksum { .. } => {
+            log::warn!("{}. Aborting now.", error.reason);
+            log::warn!("RDB CRC error");
+        }
+        _ => {}
+    }
+    log::warn!("Error while reading the RDB file: {error}");
+}

@@ -1,0 +1,113 @@
+//! What a snapshot holds, on its way into a keyspace.
+//!
+//! Invariant: a key is there as the snapshot says, or the load fails.
+
+use super::error::Reason;
+use super::{Content, Entry, Note, Sink};
+use crate::base::clock::unix_us_now;
+use crate::base::text::repr;
+use crate::keyspace::{Expiry, Keyspace};
+
+/// Keys left out that are named in the log.
+const NAMED_MAX: u64 = 10;
+
+/// What becomes of keys that are past their deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expired {
+    /// They are left out.
+    Drop,
+    /// They are taken, because what follows was written when they were there.
+    Keep,
+}
+
+/// Takes keys into a keyspace and counts them. Hears what the file says of itself in the log.
+pub struct Intake<'a> {
+    keyspace: &'a mut Keyspace,
+    expired: Expired,
+    /// Whether a key may take the place of one that is there.
+    replace: bool,
+    pub keys_loaded: u64,
+    pub keys_expired: u64,
+    pub keys_empty: u64,
+}
+
+impl<'a> Intake<'a> {
+    /// Takes keys into `keyspace`; `replace` lets them take the place of others.
+    pub fn new(keyspace: &'a mut Keyspace, expired: Expired, replace: bool) -> Intake<'a> {
+        Intake { keyspace, expired, replace, keys_loaded: 0, keys_expired: 0, keys_empty: 0 }
+    }
+
+    /// Says in the log that all is there.
+    pub fn done(&self) {
+        let empty = match self.keys_empty {
+            0 => String::new(),
+            count => format!(", empty keys skipped: {count}"),
+        };
+        log::info!(
+            "Done loading RDB, keys loaded: {}, keys expired: {}{empty}.",
+            self.keys_loaded,
+            self.keys_expired
+        );
+    }
+}
+
+impl Sink for Intake<'_> {
+    fn entry(&mut self, entry: Entry<'_>) -> Result<(), Reason> {
+        let Entry { db, key, content, facts } = entry;
+        let now = self.keyspace.now();
+        if self.expired == Expired::Drop && facts.deadline.is_some_and(|deadline| deadline < now) {
+            self.keys_expired += 1;
+            return Ok(());
+        }
+        let db = self.keyspace.db(db);
+        if !self.replace && db.peek(key).is_some() {
+            return Err(Reason::Refused("Duplicated key found in RDB file"));
+        }
+        let expiry = facts.deadline.map_or(Expiry::Clear, Expiry::At);
+        match content {
+            Content::Text(text) => db.set(key, text, expiry),
+            Content::Value(value) => db.put_loaded(key, value, expiry),
+        }
+        db.set_usage(key, facts.usage);
+        self.keys_loaded += 1;
+        Ok(())
+    }
+
+    fn note(&mut self, note: Note<'_>, _offset: u64) {
+        match note {
+            Note::Aux { name, value } => tell(name, value),
+            Note::EmptyKey(key) => {
+                if self.keys_empty < NAMED_MAX {
+                    log::info!("rdbLoadObject skipping empty key: {}", repr(key));
+                }
+                self.keys_empty += 1;
+            }
+            Note::NoChecksum => {
+                log::info!("RDB file was saved with checksum disabled: no check performed.");
+            }
+            Note::Database(_) | Note::Sizes { .. } | Note::Key { .. } | Note::ChecksumOk => {}
+        }
+    }
+}
+
+/// Says in the log what a file says of itself, as far as that is of interest.
+fn tell(name: &[u8], value: &[u8]) {
+    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
+    let text = || String::from_utf8_lossy(value);
+    match name {
+        [b'%', ..] => log::info!("RDB '{}': {}", String::from_utf8_lossy(name), text()),
+        b"redis-ver" | b"valkey-ver" => log::info!("Loading RDB produced by version {}", text()),
+        b"ctime" => {
+            let created = number.unwrap_or(0);
+            let age = (unix_us_now() / 1_000_000).saturating_sub(created).max(0);
+            log::info!("RDB age {age} seconds");
+        }
+        b"used-mem" => {
+            let mebibytes = number.unwrap_or(0) as f64 / (1 << 20) as f64;
+            log::info!("RDB memory usage when created {mebibytes:.2} Mb");
+        }
+        b"aof-preamble" if number != Some(0) => log::info!("RDB has an AOF tail"),
+        b"aof-base" if number != Some(0) => log::info!("RDB is base AOF"),
+        _ => {}
+    }
+}

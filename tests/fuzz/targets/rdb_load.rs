@@ -1,0 +1,8 @@
+//! Snapshots from disk, and what RESTORE is given.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)] // each target uses one property
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::rdb_load(input));
