@@ -198,6 +198,8 @@ config! {
     aof_load_truncated: bool,
     /// Most bytes of garbage at a log's end that are cut off.
     aof_tail_repair_bytes_max: u64,
+    /// Make bases of the append log snapshots.
+    aof_use_rdb_preamble: bool,
     /// Note in the append log when things happened.
     aof_timestamp_enabled: bool,
     /// Compress strings in snapshots.

@@ -658,7 +658,9 @@ pub static TABLE: &[Param] = &[
     memory("aof-tail-repair-bytes-max", "4mb", 0, LONG_MAX)
         .field(field!(aof_tail_repair_bytes_max))
         .doc("Most bytes of garbage at the log's end that are cut off at start."),
-    flag("aof-use-rdb-preamble", "yes").later(PERSISTENCE).doc("Rewrite as a snapshot."),
+    flag("aof-use-rdb-preamble", "yes")
+        .field(field!(aof_use_rdb_preamble))
+        .doc("Rewrite as a snapshot."),
     flag("aof-timestamp-enabled", "no")
         .field(field!(aof_timestamp_enabled))
         .doc("Times in the append log."),

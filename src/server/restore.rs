@@ -3,11 +3,15 @@
 //!
 //! Invariant: the server starts with all that its files hold, or not at all.
 
+use crate::base::alloc;
 use crate::base::clock::unix_us_now;
 use crate::command::State;
 use crate::command::replay::Replayer;
+use crate::config::REDIS_VERSION;
 use crate::persist::aof::load::load;
 use crate::persist::aof::{Place, Repair, Writer};
+use crate::persist::rdb::format::VERSION;
+use crate::persist::rdb::save::{Header, empty_file};
 use std::path::Path;
 
 /// Loads what an earlier server left behind: by the append log, which is opened, or by the snapshot
@@ -45,6 +49,10 @@ fn open_log(state: &mut State) -> Result<Writer, String> {
         garbage_bytes_max: config.aof_tail_repair_bytes_max,
     };
     let annotated = config.aof_timestamp_enabled;
+    let (format, empty) = match config.aof_use_rdb_preamble {
+        true => ("rdb", empty_snapshot(state)),
+        false => ("aof", Vec::new()),
+    };
     let mut manifest = place.read_manifest()?;
     place.adopt_old_log(&mut manifest)?;
     if !manifest.is_empty() {
@@ -53,10 +61,21 @@ fn open_log(state: &mut State) -> Result<Writer, String> {
         let seconds = (unix_us_now() - began_us) as f64 / 1e6;
         log::info!("DB loaded from append only file: {seconds:.3} seconds");
     }
-    let mut writer = Writer::open(place, manifest)?;
+    let mut writer = Writer::open(place, manifest, (format, &empty))?;
     writer.delete_history()?;
     state.effects.set_on(true);
     state.effects.annotate(annotated);
     state.apply_followers();
     Ok(writer)
+}
+
+/// The base of a log that begins with no keys.
+fn empty_snapshot(state: &State) -> Vec<u8> {
+    empty_file(&Header {
+        version: VERSION,
+        redis_version: REDIS_VERSION,
+        created: state.keyspace.now() / 1000,
+        used_memory: alloc::used(),
+        aof_base: true,
+    })
 }

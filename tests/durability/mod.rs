@@ -1,8 +1,10 @@
 //! What survives the process: snapshots, payloads and the append log, their damage, and their
 //! exchange with redis-server.
 
+mod check_aof;
 mod check_rdb;
 mod dump;
+mod exchange;
 mod log;
 mod rdb;
 

@@ -92,6 +92,13 @@ fn make_durable(path: &Path, part: &Part) -> Result<(), Refusal> {
     })
 }
 
+/// Whether a file begins with a snapshot.
+pub fn begins_with_snapshot(path: &Path) -> io::Result<bool> {
+    let mut magic = Vec::new();
+    File::open(path)?.take(5).read_to_end(&mut magic)?;
+    Ok(magic == b"REDIS")
+}
+
 /// A file of the log in loading.
 struct LogFile {
     path: PathBuf,
@@ -103,7 +110,8 @@ struct LogFile {
 impl LogFile {
     /// Loads the file; returns its size.
     fn load(&self, repair: Repair, replay: &mut impl Replay) -> Result<u64, Refusal> {
-        let start = match self.begins_with_snapshot().map_err(|error| self.unreadable(&error))? {
+        let snapshot = begins_with_snapshot(&self.path);
+        let start = match snapshot.map_err(|error| self.unreadable(&error))? {
             true => {
                 log::info!("Reading RDB base file on AOF loading...");
                 replay.load_snapshot(&self.path).map_err(|error| {
@@ -141,12 +149,6 @@ impl LogFile {
                 }
             }
         }
-    }
-
-    fn begins_with_snapshot(&self) -> io::Result<bool> {
-        let mut magic = Vec::new();
-        File::open(&self.path)?.take(5).read_to_end(&mut magic)?;
-        Ok(magic == b"REDIS")
     }
 
     fn unreadable(&self, error: &io::Error) -> Refusal {
@@ -189,7 +191,8 @@ impl LogFile {
 
     /// Copies a tail that is more than half a record, for whoever wants to look at it.
     fn keep_aside(&self, end: &End, tail: &Tail) -> io::Result<()> {
-        if !matches!(end.stop, Stop::Bad(_)) || tail.without_zeros == 0 {
+        let half_a_record = !matches!(end.stop, Stop::Bad(_)) && !tail.has_records;
+        if half_a_record || tail.without_zeros == 0 {
             return Ok(());
         }
         let mut file = File::open(&self.path)?;
@@ -299,20 +302,20 @@ fn end_without_zeros(file: &mut File, from: u64, to: u64) -> io::Result<u64> {
     Ok(from)
 }
 
-/// Where the first whole record begins that begins a line from `from` on.
+/// Where the first whole record begins from `from` on.
 fn find_record(file: &mut File, from: u64, to: u64) -> io::Result<Option<u64>> {
     let limits = Limits::authenticated(RECORD_BYTES as u64);
     let mut start = from;
     while start < to {
         let bytes = window(file, start, to.min(start + WINDOW_BYTES + RECORD_BYTES as u64))?;
         for at in 0..bytes.len().min(WINDOW_BYTES as usize) {
-            if bytes[at] != b'\n' || bytes.get(at + 1) != Some(&b'*') {
+            if bytes[at] != b'*' {
                 continue;
             }
-            let rest = &bytes[at + 1..bytes.len().min(at + 1 + RECORD_BYTES)];
+            let rest = &bytes[at..bytes.len().min(at + RECORD_BYTES)];
             let step = parse(rest, &mut Progress::default(), &mut Vec::new(), &limits);
             if matches!(step, Step::Command { .. }) {
-                return Ok(Some(start + at as u64 + 1));
+                return Ok(Some(start + at as u64));
             }
         }
         start += WINDOW_BYTES;

@@ -3,11 +3,15 @@
 //! Invariant: knows no command beyond MULTI and EXEC, which hold records together; others are run by
 //! whoever implements [`Replay`].
 
+pub mod check;
 pub mod load;
 pub mod manifest;
 pub mod read;
 pub mod record;
 pub mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use load::{Repair, Replay};
 pub use manifest::{Manifest, Place};

@@ -51,6 +51,7 @@ pub struct Reader {
     /// The unit's commands: where each begins, and its spans.
     commands: Vec<(usize, Range<usize>)>,
     limits: Limits,
+    lines: u64,
 }
 
 /// What a record is to the unit it stands in.
@@ -77,6 +78,7 @@ impl Reader {
             spans: Vec::new(),
             commands: Vec::new(),
             limits: Limits::authenticated(u64::MAX),
+            lines: 1,
         })
     }
 
@@ -88,6 +90,12 @@ impl Reader {
     /// Where the record begins that stopped the reading.
     pub fn stopped_at(&self) -> u64 {
         self.offset + self.at as u64
+    }
+
+    /// The line behind the last whole record, the first one being 1; lines within arguments and notes
+    /// do not count.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Reads the next unit; false at the end of the file. Lines that begin with `#` outside of units
@@ -175,6 +183,7 @@ impl Reader {
             match parse(rest, &mut self.progress, &mut self.spans, &self.limits) {
                 Step::Command { consumed } => {
                     self.commands.push((self.at, first..self.spans.len()));
+                    self.lines += 1 + 2 * (self.spans.len() - first) as u64;
                     return Ok(consumed);
                 }
                 Step::Incomplete { .. } if self.at_end => return Err(Stop::Short),

@@ -21,20 +21,25 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Goes on with the last incremental file, or begins the first one.
+    /// Goes on with the last incremental file, or begins the first one, behind a base of that format
+    /// (`rdb` or `aof`) and content, which stands for an empty data set.
     ///
     /// # Errors
     /// A text for the log.
-    pub fn open(place: Place, mut manifest: Manifest) -> Result<Writer, String> {
+    pub fn open(
+        place: Place,
+        mut manifest: Manifest,
+        (format, empty): (&str, &[u8]),
+    ) -> Result<Writer, String> {
         place.create_dir()?;
         if manifest.is_empty() {
-            let name = manifest.add_base(&place.log, "aof");
-            create(&place, &name)?;
+            let name = manifest.add_base(&place.log, format);
+            create(&place, &name, empty)?;
             log::info!("Creating AOF base file {name} on server start");
         }
         let Some(last) = manifest.incr.last() else {
             let name = manifest.add_incr(&place.log);
-            let file = create(&place, &name)?;
+            let file = create(&place, &name, b"")?;
             place.write_manifest(&manifest)?;
             log::info!("Creating AOF incr file {name} on server start");
             return Ok(Writer { place, manifest, file, offset: 0 });
@@ -65,7 +70,7 @@ impl Writer {
     pub fn next_incr(&mut self) -> Result<(File, u64), String> {
         let mut manifest = self.manifest.clone();
         let name = manifest.add_incr(&self.place.log);
-        let file = create(&self.place, &name)?;
+        let file = create(&self.place, &name, b"")?;
         self.place.write_manifest(&manifest)?;
         self.manifest = manifest;
         log::info!("Creating AOF incr file {name} on background rewrite");
@@ -100,11 +105,12 @@ impl Writer {
     }
 }
 
-/// Creates an empty file that is there after a power cut.
-fn create(place: &Place, name: &str) -> Result<File, String> {
+/// Creates a file with that content, which is there after a power cut.
+fn create(place: &Place, name: &str, content: &[u8]) -> Result<File, String> {
     let path = place.path(name.as_bytes());
     let created = OpenOptions::new().write(true).create(true).truncate(true).open(path);
     let durable = created.and_then(|file| {
+        file.write_all_at(content, 0)?;
         file.sync_all()?;
         files::sync_directory(&place.dir)?;
         Ok(file)

@@ -10,12 +10,12 @@ use super::format::kind;
 use super::load::{Doing, Entry, Error, Limits, Note, Options, Reason, Sink, load};
 use crate::base::clock::unix_us_now;
 
-/// Looks the file at `path` over and tells `out` of it; whether it is sound. Strings of any length
-/// are taken.
+/// Looks the snapshot over that the file at `path` begins with and tells `out` of it; its length in
+/// bytes, `None` if it is not sound. Strings of any length are taken.
 ///
 /// # Errors
 /// It cannot be opened, or nothing be told.
-pub fn check(path: &Path, limits: Limits, out: &mut dyn Write) -> io::Result<bool> {
+pub fn check(path: &Path, limits: Limits, out: &mut dyn Write) -> io::Result<Option<u64>> {
     let mut file = File::open(path)?;
     let now = unix_us_now() / 1000;
     let mut visit = Visit { out, told: Ok(()), now, keys: 0, expires: 0, already_expired: 0 };
@@ -28,7 +28,7 @@ pub fn check(path: &Path, limits: Limits, out: &mut dyn Write) -> io::Result<boo
     }
     visit.say_counts();
     visit.told?;
-    Ok(loaded.is_ok())
+    Ok(loaded.ok().map(|loaded| loaded.bytes))
 }
 
 /// Hears what is in a file and tells of it.

@@ -10,6 +10,7 @@
 //! Invariant: knows values and what is said about keys, not where they are kept.
 
 use super::format::{self, kind, length, opcode};
+use crate::base::crc::crc64;
 use crate::base::lzf::Compressor;
 use crate::ds::dict::Dict;
 use crate::ds::listpack::Item;
@@ -221,6 +222,17 @@ pub fn resize_db(chunk: &mut Chunk, keys: usize, expires: usize) {
     chunk.push(opcode::RESIZE_DB);
     chunk.push_len(keys as u64);
     chunk.push_len(expires as u64);
+}
+
+/// A whole file without keys.
+pub fn empty_file(head: &Header<'_>) -> Vec<u8> {
+    let (mut chunk, mut bytes) = (Chunk::new(false), Vec::new());
+    header(&mut chunk, head);
+    eof(&mut chunk);
+    chunk.finish(&mut Compressor::new(), &mut bytes);
+    let sum = crc64(&bytes);
+    bytes.extend_from_slice(&sum.to_le_bytes());
+    bytes
 }
 
 /// The end of a file, up to the checksum: eight bytes, the lowest first, or zeroes for none.
