@@ -2,6 +2,7 @@
 
 use crate::support::aof::{WITH_LOG, incr_file, lines, records};
 use crate::support::*;
+use std::fs;
 
 /// What a server with a log of its own writes for some requests.
 fn logged(lines_sent: &[&str]) -> Vec<String> {
@@ -133,4 +134,54 @@ fn a_restart_finds_everything() {
         server.restart();
         server.client().check("GET b", bulk("1"));
     }
+}
+
+/// Starts a server anew with these commands at the end of its log.
+fn replayed(lines_logged: &[&str]) -> Server {
+    let mut server = Server::start(backends()[0], &WITH_LOG);
+    let log: Vec<u8> = lines_logged.iter().flat_map(|line| encode(&split_args(line))).collect();
+    fs::write(incr_file(&server), log).expect("a log");
+    server.restart();
+    server
+}
+
+#[test]
+fn nothing_expires_while_a_log_is_replayed() {
+    let server = replayed(&[
+        "SET c 1 PXAT 1",
+        "INCR c",
+        "PERSIST c",
+        "HSET h f 1",
+        "HPEXPIREAT h 1 FIELDS 1 f",
+        "HINCRBY h f 1",
+        "HPERSIST h FIELDS 1 f",
+        "SET gone 1",
+        "PEXPIREAT gone 1",
+        "RENAME gone gone2",
+    ]);
+    let mut client = server.client();
+    check_on(
+        &mut client,
+        &[("GET c", bulk("2")), ("HGET h f", bulk("2")), ("EXISTS gone2", int(0))],
+    );
+}
+
+#[test]
+fn a_log_touches_nothing_but_data() {
+    let server = replayed(&["SELECT 2", "SUBSCRIBE x", "CONFIG SET timeout 5", "QUIT", "SET a 1"]);
+    let mut client = server.client();
+    client.check("SELECT 2", ok());
+    client.check("GET a", bulk("1"));
+    client.check("CONFIG GET timeout", bulks(["timeout", "0"]));
+    client.check("PUBSUB NUMSUB x", array([bulk("x"), int(0)]));
+}
+
+#[test]
+fn an_unknown_command_stops_the_start() {
+    let mut server = Server::start(backends()[0], &WITH_LOG);
+    fs::write(incr_file(&server), encode(&["NOSUCH", "a"])).expect("a log");
+    server.kill();
+    assert!(!server.starts());
+    let log = server.log();
+    assert!(log.contains("Unknown command 'NOSUCH' reading the append only file"), "{log}");
 }
