@@ -4,6 +4,7 @@
 
 pub mod arena;
 pub mod dict;
+pub mod filter;
 pub mod intset;
 pub mod listpack;
 pub mod map;

@@ -4,7 +4,7 @@
 //! whose hash begins with its prefix and splits in two when full, so no resize ever touches more
 //! than one segment. Sparse siblings merge again.
 //!
-//! A table takes its tags from the top 7 bits of a hash and its places from the low 32. The
+//! A table takes its tags from the top 7 bits of a hash and its places from bits 16 to 31. The
 //! directory uses the bits in between: the *position* of a hash in the hash space is its low 57
 //! bits, read from the top. Positions are what a scan's cursor counts in.
 //!

@@ -9,11 +9,14 @@
 //! size, with a step between 256 and 512 buckets, take 9. This table also knows its addresses,
 //! which a prefetch needs.
 //!
+//! Of a hash it uses the upper 7 bits and those from 16 to 31; `ds::segments` those in between. So
+//! the lowest 16 may be unknown where slots are only looked for.
+//!
 //! Invariant: nothing grows by itself; the owner asks [`Table::is_full`] first.
 
 /// The sizes a table can have, in buckets; then it doubles. Chosen so that groups of 5-byte slots
 /// fill allocator classes.
-const BUCKETS: [usize; 8] = [8, 16, 32, 64, 128, 256, 416, 512];
+const BUCKETS: [usize; 9] = [8, 16, 32, 64, 128, 256, 296, 416, 512];
 const GROUP: usize = 8;
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
@@ -220,10 +223,10 @@ impl<T: Copy + Default> Table<T> {
     }
 
     /// The group in which the slot of `hash` stands if there is room. Any number of groups works:
-    /// the low half of the hash is scaled to it.
+    /// 16 bits of the hash are scaled to it.
     #[inline]
     fn home(&self, hash: u64) -> usize {
-        (((hash & 0xffff_ffff) * self.groups.len() as u64) >> 32) as usize
+        (((hash >> 16 & 0xffff) * self.groups.len() as u64) >> 16) as usize
     }
 
     /// The group where a search goes on behind group `at`.

@@ -240,7 +240,7 @@ impl Store {
             value: Part::Inline(&[]),
         };
         if let Some(id) = old_value_id {
-            self.silence(id);
+            self.leave_alarm(hash, id);
         }
         self.put_value(hash, old, draft, content, old_value_id);
         self.account_deadline(hash, old_deadline, deadline);
@@ -341,11 +341,15 @@ impl Store {
     fn account_deadline(&mut self, hash: u64, old: Option<i64>, new: Option<i64>) {
         self.expires -= usize::from(old.is_some());
         self.deadline_sum -= i128::from(old.unwrap_or(0));
-        let Some(deadline) = new else { return };
-        self.expires += 1;
-        self.deadline_sum += i128::from(deadline);
-        if old.is_none_or(|old| deadline < old) {
-            self.timers.file(hash, deadline, self.shared.now.get());
+        self.expires += usize::from(new.is_some());
+        self.deadline_sum += i128::from(new.unwrap_or(0));
+        if old.is_some_and(|old| new.is_none_or(|new| new < old)) {
+            self.timers.leave(hash, self.timed());
+        }
+        if let Some(new) = new
+            && old.is_none_or(|old| new < old)
+        {
+            self.timers.file(hash, new, self.shared.now.get());
         }
     }
 
@@ -393,7 +397,7 @@ impl Store {
             self.keys.remove(id);
         }
         self.account_deadline(hash, deadline, None);
-        self.silence(value?);
+        self.leave_alarm(hash, value?);
         self.values.remove(value?)
     }
 
@@ -547,7 +551,7 @@ impl Store {
     pub fn memory_of(&self, at: Ref) -> usize {
         // A bucket is a slot and a control byte; segments are on average two thirds full.
         const TABLE_BYTES: usize = 9;
-        const TIMER_BYTES: usize = 8;
+        const TIMER_BYTES: usize = 7;
         let entry = self.entry(at);
         let key = match entry.key() {
             Part::Inline(_) => 0,
