@@ -10,7 +10,11 @@ use super::State;
 use crate::base::alloc;
 use crate::base::clock::stamp;
 use crate::keyspace::Evicted;
+use crate::resp::errors::{self, Outcome};
 
+/// What a command may allocate at once without asking first, and what a client may always send or be
+/// sent in one piece, whatever the limit.
+const PIECE_BYTES_MIN: u64 = 1 << 20;
 /// Evictions between two looks at the clock.
 const STEPS: usize = 16;
 /// Pieces of deleted values that are freed at once.
@@ -52,6 +56,33 @@ impl State {
     #[inline]
     pub fn is_out_of_memory(&mut self, reply: usize) -> bool {
         self.is_memory_short() && !self.make_room(reply)
+    }
+
+    /// Makes room for `bytes` that a command is about to allocate at once. It asks before it looks its
+    /// keys up, because they may go. What is less than a MiB is made up for afterwards.
+    ///
+    /// # Errors
+    /// There cannot be so much room, or no more keys may go. In the first case none went.
+    pub fn room_for(&mut self, bytes: usize) -> Outcome {
+        if (bytes as u64) < PIECE_BYTES_MIN || self.maxmemory() == 0 {
+            return Ok(());
+        }
+        let max = self.memory_max(0).saturating_sub(bytes);
+        if bytes as u64 <= self.maxmemory() && !self.paused() {
+            while alloc::used() > max && self.evict_batch(max) {}
+        }
+        if self.followed {
+            self.tell_records(None);
+        }
+        if alloc::used() > max { Err(errors::OUT_OF_MEMORY.into()) } else { Ok(()) }
+    }
+
+    /// Bytes that may reach a client, or come from one, in one piece: no more than there may be data.
+    pub fn piece_max(&self) -> u64 {
+        match self.maxmemory() {
+            0 => u64::MAX,
+            max => max.max(PIECE_BYTES_MIN),
+        }
     }
 
     /// Evicts some keys if there is more data than the limit; true when there is more to do.

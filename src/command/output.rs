@@ -92,12 +92,18 @@ impl State {
         }
     }
 
+    /// The limit of the client's class. Where there is none, `maxmemory` is one: no client can have
+    /// more waiting than there may be data.
     fn output_limit(&self, client: &Client) -> OutputLimit {
         let limits = &self.config.client_output_buffer_limits;
-        match ClientType::of(client) {
+        let limit = match ClientType::of(client) {
             ClientType::Pubsub => limits.pubsub,
             ClientType::Replica => limits.replica,
             ClientType::Normal | ClientType::Master => limits.normal,
+        };
+        match (limit.hard_bytes, self.piece_max()) {
+            (0, u64::MAX) | (1.., _) => limit,
+            (0, hard_bytes) => OutputLimit { hard_bytes, ..limit },
         }
     }
 

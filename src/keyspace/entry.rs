@@ -1,21 +1,23 @@
 //! The bytes of an entry: one slot of the arena that holds header, deadline, key and value.
 //!
 //! ```text
-//! kind 1 | flags 1 | clock 3 | key_len 1 | value_len 2 | deadline 0, 6 or 8 | key | value
+//! kind 1 | flags 1 | clock 3 | key_len 1 | value_len 1 | deadline 0, 5 or 8 | key | value
 //! ```
 //!
 //! Little endian, without padding. `kind` is the type in its low and the encoding in its high
-//! nibble. A key of 255 bytes or more and a value that does not fit stand elsewhere; the entry
-//! then holds their number of 4 bytes. A deadline takes 6 bytes until the year 10889 and 8 beyond
-//! it (and before 1970), so that every deadline Redis accepts is reported as it was set.
+//! nibble; two of the flags are the upper bits of the value's length. A key of 255 bytes or more and a value that does not fit stand elsewhere; the entry
+//! then holds their number of 4 bytes. A deadline takes 5 bytes from the year 2020 to 2054 and 8
+//! before and beyond, so that every deadline Redis accepts is reported as it was set.
 //!
 //! Invariant: only the layout; knows nothing of where entries are or what time it is.
 
 use crate::ds::arena::SLOT_BYTES_MAX;
 use crate::types::{Encoding, ValueType};
 
-const HEADER_BYTES: usize = 8;
-const SHORT_DEADLINE_BYTES: usize = 6;
+const HEADER_BYTES: usize = 7;
+const SHORT_DEADLINE_BYTES: usize = 5;
+/// Unix milliseconds that a short deadline counts from: the year 2020.
+const SHORT_DEADLINE_FROM: i64 = 1_577_836_800_000;
 const WIDE_DEADLINE_BYTES: usize = 8;
 const OUTSIDE_BYTES: usize = 4;
 /// `key_len` of a key that stands elsewhere; also the length from which keys do.
@@ -24,6 +26,9 @@ const LONG_KEY: usize = 255;
 const HAS_DEADLINE: u8 = 1;
 const WIDE_DEADLINE: u8 = 1 << 1;
 const OUTSIDE_VALUE: u8 = 1 << 2;
+/// Where the flags have bits 8 and 9 of the value's length.
+const VALUE_LEN_SHIFT: u32 = 3;
+const VALUE_LEN_BITS: u8 = 3 << VALUE_LEN_SHIFT;
 /// Set while a snapshot is taken: see `keyspace::snapshot`.
 const AHEAD: u8 = 1 << 7;
 
@@ -102,13 +107,12 @@ impl Draft<'_> {
             Part::Outside(_) => LONG_KEY,
         };
         out[0] = self.value_type as u8 | (self.encoding as u8) << 4;
-        out[FLAGS_AT] = flags;
+        out[FLAGS_AT] = flags | value_len_flags(self.value.len());
         out[CLOCK_AT..KEY_LEN_AT].copy_from_slice(&self.clock);
         out[KEY_LEN_AT] = key_len as u8;
-        out[VALUE_LEN_AT..HEADER_BYTES].copy_from_slice(&(self.value.len() as u16).to_le_bytes());
+        out[VALUE_LEN_AT] = self.value.len() as u8;
         let (head, rest) = out[HEADER_BYTES..].split_at_mut(deadline_len);
-        let bytes = self.deadline.unwrap_or(0).to_le_bytes();
-        head.copy_from_slice(&bytes[..deadline_len]);
+        write_deadline(self.deadline, head);
         let (key, rest) = rest.split_at_mut(self.key.len());
         self.key.write(key);
         self.value.write(&mut rest[..self.value.len()]);
@@ -118,9 +122,23 @@ impl Draft<'_> {
 fn deadline_len(deadline: Option<i64>) -> usize {
     match deadline {
         None => 0,
-        Some(0..0x1_0000_0000_0000) => SHORT_DEADLINE_BYTES,
-        Some(_) => WIDE_DEADLINE_BYTES,
+        Some(at) => match at.wrapping_sub(SHORT_DEADLINE_FROM) {
+            0..0x100_0000_0000 => SHORT_DEADLINE_BYTES,
+            _ => WIDE_DEADLINE_BYTES,
+        },
     }
+}
+
+/// Writes a deadline into as many bytes as it takes.
+fn write_deadline(deadline: Option<i64>, out: &mut [u8]) {
+    let at = deadline.unwrap_or(0);
+    let from = if out.len() == SHORT_DEADLINE_BYTES { SHORT_DEADLINE_FROM } else { 0 };
+    out.copy_from_slice(&at.wrapping_sub(from).to_le_bytes()[..out.len()]);
+}
+
+/// The flags that a value of `len` bytes sets.
+fn value_len_flags(len: usize) -> u8 {
+    ((len >> 8) as u8) << VALUE_LEN_SHIFT & VALUE_LEN_BITS
 }
 
 /// An entry to be read. The slice may be longer than the entry.
@@ -184,7 +202,8 @@ impl<'a> Entry<'a> {
         match self.deadline_len() {
             0 => None,
             SHORT_DEADLINE_BYTES => {
-                Some(i64::from_le_bytes([at[0], at[1], at[2], at[3], at[4], at[5], 0, 0]))
+                let since = i64::from_le_bytes([at[0], at[1], at[2], at[3], at[4], 0, 0, 0]);
+                Some(SHORT_DEADLINE_FROM + since)
             }
             _ => Some(i64::from_le_bytes([at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]])),
         }
@@ -235,7 +254,8 @@ impl<'a> Entry<'a> {
     /// Bytes of the value in the entry.
     #[inline]
     pub fn value_len(self) -> usize {
-        usize::from(u16::from_le_bytes([self.0[VALUE_LEN_AT], self.0[VALUE_LEN_AT + 1]]))
+        let upper = usize::from(self.flags() & VALUE_LEN_BITS) << (8 - VALUE_LEN_SHIFT);
+        upper | usize::from(self.0[VALUE_LEN_AT])
     }
 
     #[inline(always)]
@@ -272,8 +292,7 @@ impl<'a> EntryMut<'a> {
         if len != Entry(self.0).deadline_len() {
             return false;
         }
-        let bytes = deadline.unwrap_or(0).to_le_bytes();
-        self.0[HEADER_BYTES..HEADER_BYTES + len].copy_from_slice(&bytes[..len]);
+        write_deadline(deadline, &mut self.0[HEADER_BYTES..HEADER_BYTES + len]);
         true
     }
 
@@ -283,7 +302,8 @@ impl<'a> EntryMut<'a> {
         if len > old {
             self.0[start + old..start + len].fill(0);
         }
-        self.0[VALUE_LEN_AT..HEADER_BYTES].copy_from_slice(&(len as u16).to_le_bytes());
+        self.0[FLAGS_AT] = self.0[FLAGS_AT] & !VALUE_LEN_BITS | value_len_flags(len);
+        self.0[VALUE_LEN_AT] = len as u8;
     }
 
     /// The bytes of an inline value.
@@ -317,10 +337,10 @@ mod tests {
     fn an_entry_says_what_was_written() {
         let long = [b'k'; LONG_KEY - 1];
         for key in [Part::Inline(b""), Part::Inline(&long), Part::Outside(u32::MAX)] {
-            for value in [Part::Inline(b""), Part::Inline(&[7; 400]), Part::Outside(5)] {
-                for deadline in
-                    [None, Some(0), Some((1 << 48) - 1), Some(1 << 48), Some(i64::MAX), Some(-1)]
-                {
+            for value in [Part::Inline(b""), Part::Inline(&[7; 700]), Part::Outside(5)] {
+                let (from, to) = (SHORT_DEADLINE_FROM, SHORT_DEADLINE_FROM + (1 << 40));
+                let times = [i64::MIN, -1, 0, from - 1, from, to - 1, to, i64::MAX];
+                for deadline in times.map(Some).into_iter().chain([None]) {
                     let (value_type, encoding) = (ValueType::Stream, Encoding::Raw);
                     let clock = [1, 2, 3];
                     check(Draft { value_type, encoding, clock, deadline, key, value });
@@ -339,9 +359,9 @@ mod tests {
             key: Part::Inline(&[b'k'; 16]),
             value: Part::Inline(&[b'v'; 64]),
         };
-        assert_eq!(draft.len(), 88);
+        assert_eq!(draft.len(), 87);
         draft.deadline = Some(1_700_000_000_000);
-        assert_eq!(draft.len(), 94);
+        assert_eq!(draft.len(), 92);
     }
 
     #[test]
@@ -351,19 +371,19 @@ mod tests {
             value_type: ValueType::String,
             encoding: Encoding::Embstr,
             clock: [0; 3],
-            deadline: Some(1000),
+            deadline: Some(1_700_000_000_000),
             key: Part::Inline(b"key"),
             value: Part::Inline(b"value"),
         };
         draft.write(&mut bytes);
         let mut entry = EntryMut(&mut bytes);
-        assert!(entry.set_deadline(Some(2000)));
+        assert!(entry.set_deadline(Some(1_800_000_000_000)));
         assert!(!entry.set_deadline(None) && !entry.set_deadline(Some(i64::MAX)));
         entry.set_clock([9; 3]);
         entry.set_encoding(Encoding::Raw);
         entry.resize_value(8);
         let entry = Entry(&bytes);
-        assert_eq!((entry.deadline(), entry.clock()), (Some(2000), [9; 3]));
+        assert_eq!((entry.deadline(), entry.clock()), (Some(1_800_000_000_000), [9; 3]));
         assert_eq!((entry.value_type(), entry.encoding()), (ValueType::String, Encoding::Raw));
         assert_eq!(
             (entry.key(), entry.value()),

@@ -129,7 +129,7 @@ impl Timers {
 
     /// Whether a sweep is under way or should be.
     fn wants_sweep(&self, timed: usize) -> bool {
-        let too_many = self.left.len() >= left_max(timed).min(self.left.room().max(1));
+        let too_many = self.left.inserted() >= left_max(timed).min(self.left.room().max(1));
         too_many || self.wheel.as_ref().is_some_and(|wheel| wheel.is_swept())
     }
 

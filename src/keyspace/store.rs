@@ -522,7 +522,7 @@ impl Store {
         if let Part::Outside(id) = self.entry(at).value() {
             let value = self.values.get_mut(id).expect("a value outside is in its pool");
             let text = value.text_mut().expect("the caller knows that it is a string");
-            text.resize(text.len().max(len), 0);
+            lengthen(text, len);
             return text;
         }
         let mut entry = self.entry_mut(at);
@@ -605,6 +605,16 @@ impl Store {
             || self.timers.drop_some(DEMOLISH_CHUNKS)
             || self.arena.release(DEMOLISH_BYTES)
     }
+}
+
+/// Lengthens a string with zeroes to at least `len`, with room for as much again but no more than a MiB
+/// of it.
+fn lengthen(text: &mut Vec<u8>, len: usize) {
+    const ROOM_BYTES_MAX: usize = 1 << 20;
+    if len > text.capacity() {
+        text.reserve_exact(len - text.len() + len.min(ROOM_BYTES_MAX));
+    }
+    text.resize(text.len().max(len), 0);
 }
 
 fn outside_id(part: Part<'_>) -> Option<u32> {

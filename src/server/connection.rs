@@ -81,6 +81,7 @@ impl Server {
 
     fn received(&mut self, id: ClientId, lease: Lease) {
         self.state.stats.reads += 1;
+        let limit = self.state.config.client_query_buffer_limit.min(self.state.piece_max());
         let len = self.driver.bytes(&lease).len();
         self.state.stats.net_input_bytes += len as u64;
         let Some(client) = self.state.clients.get_mut(id) else {
@@ -94,7 +95,7 @@ impl Server {
         }
         append_pending(client, self.driver.bytes(&lease));
         self.driver.release(lease);
-        if client.input_bytes() as u64 > self.state.config.client_query_buffer_limit {
+        if client.input_bytes() as u64 > limit {
             return self.query_buffer_exceeded(id);
         }
         self.state.note_memory(id);
@@ -129,13 +130,14 @@ impl Server {
     /// be executed before there can be more.
     fn parse_run(&mut self, id: ClientId, index: usize, at: &mut usize) -> bool {
         let Server { state, batch, driver, .. } = self;
+        let bulk_len_max = state.config.proto_max_bulk_len.min(state.piece_max());
         let Some(client) = state.clients.get_mut(id) else { return false };
         if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::WAITING)) {
             return false;
         }
         // What may follow an AUTH depends on its outcome.
         let (limits, max) = match client.has(ClientFlags::AUTHENTICATED) {
-            true => (Limits::authenticated(state.config.proto_max_bulk_len), batch.room()),
+            true => (Limits::authenticated(bulk_len_max), batch.room()),
             false => (Limits::UNAUTHENTICATED, 1),
         };
         let bytes = batch.chunks[index].bytes(driver);

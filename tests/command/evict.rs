@@ -37,6 +37,58 @@ fn overfill(client: &mut Client) -> Vec<Value> {
     replies.filter(|reply| *reply != ok()).collect()
 }
 
+/// A MiB and more at once is asked for before it is allocated: what could never fit is refused and
+/// evicts nothing, for what could there is room first.
+#[test]
+fn no_request_allocates_beyond_the_limit() {
+    each_backend(|server| {
+        let mut client = filled(server, "allkeys-lru");
+        client.check("CONFIG SET maxmemory 20mb", ok());
+        for call in [
+            "SETRANGE new 30000000 x",
+            "SETBIT new 240000000 1",
+            "BITFIELD new SET u8 240000000 1",
+            "SETRANGE key:1 30000000 x",
+        ] {
+            client.check(call, err(OOM));
+        }
+        client.check("DBSIZE", int(KEYS as i64));
+        client.check("SETRANGE large 15000000 x", int(15_000_001));
+        client.check("CONFIG SET maxmemory-policy noeviction", ok());
+        client.check("FLUSHALL", ok());
+        client.check("SETRANGE large 12000000 x", int(12_000_001));
+        client.check("SETRANGE other 12000000 x", err(OOM));
+        client.check("BITOP NOT copy large", err(OOM));
+        client.check(&format!("APPEND other {}", "x".repeat(2_000_000)), int(2_000_000));
+        assert!(used(&mut client) < 20 << 20);
+        client.check("CONFIG SET maxmemory 0", ok());
+    });
+}
+
+/// Neither what a client sends nor what it is sent can grow beyond the limit.
+#[test]
+fn no_client_holds_more_than_the_limit() {
+    each_backend_with(&["--maxmemory", "8mb"], |server| {
+        let mut client = server.client();
+        client.send(b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$9000000\r\n");
+        assert_eq!(client.recv(), err("ERR Protocol error: invalid bulk length"));
+        let mut client = server.client();
+        let argument = format!("$1000000\r\n{}\r\n", "x".repeat(1_000_000)).repeat(20);
+        let request = format!("*1000\r\n$3\r\nDEL\r\n{argument}");
+        let _ = client.try_send(request.as_bytes());
+        server.wait_until("it is closed", |s| {
+            s.info("client_query_buffer_limit_disconnections") == "1"
+        });
+        let mut client = server.client();
+        client.check("SETRANGE large 1000000 x", int(1_000_001));
+        client.send(format!("MGET{}\r\n", " large".repeat(1000)).as_bytes());
+        server.wait_until("it is cut off", |s| {
+            s.info("client_output_buffer_limit_disconnections") == "1"
+        });
+        assert!(server.rss() < 60 << 20, "{}", server.rss());
+    });
+}
+
 #[test]
 fn every_policy_keeps_memory_below_the_limit() {
     each_backend(|server| {

@@ -27,7 +27,7 @@ fn a_share_follows_the_group_s_limit_while_the_server_sleeps() {
     each_in_group(&["--maxmemory", "50%"], 128 * MIB, |server, group| {
         assert_eq!(number(server, "maxmemory"), 64 * MIB);
         assert_eq!(number(server, "cgroup_memory_limit"), 128 * MIB);
-        assert_eq!(number(server, "cgroup_version"), group.version().into());
+        assert_eq!(number(server, "cgroup_version"), u64::from(group.version()));
         assert_eq!(server.info("maxmemory_source"), "percent");
         // The log tells of it although no request wakes the server.
         for (limit, line) in [(256, "128.00M (percent), of 256.00M"), (64, "32.00M (percent)")] {

@@ -54,17 +54,19 @@ fn setbit(ctx: &mut Ctx) -> Outcome {
         1 => true,
         _ => return Err(errors::BIT_VALUE.into()),
     };
-    let (db, reply) = ctx.db_and_reply();
+    let (db, _) = ctx.db_and_reply();
     let mut buffer = itoa::Buffer::new();
-    let old = bit(text_or_empty(string(db.write_lookup(key))?, &mut buffer), offset);
+    let bytes = text_or_empty(string(db.write_lookup(key))?, &mut buffer);
+    let (old, old_len) = (bit(bytes, offset), bytes.len());
     if old == Some(on) {
         db.make_raw(key);
     } else {
-        let byte = &mut db.string_mut(key, offset.byte + 1)[offset.byte];
+        ctx.state.room_for((offset.byte + 1).saturating_sub(old_len))?;
+        let byte = &mut ctx.db_and_reply().0.string_mut(key, offset.byte + 1)[offset.byte];
         let mask = 0x80 >> offset.bit;
         *byte = if on { *byte | mask } else { *byte & !mask };
     }
-    reply.integer(i64::from(old.unwrap_or(false)));
+    ctx.reply.integer(i64::from(old.unwrap_or(false)));
     if old != Some(on) {
         ctx.modified(key, EventClass::String, "setbit");
     }

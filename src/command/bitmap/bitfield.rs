@@ -131,6 +131,9 @@ fn write(ctx: &mut Ctx, operations: &[Operation], len: usize) -> Outcome {
         db.make_raw(key);
         return Ok(());
     }
+    let old_len = bytes.len();
+    ctx.state.room_for(len.saturating_sub(old_len))?;
+    let (db, reply) = ctx.db_and_reply();
     let bytes = db.string_mut(key, len);
     reply.array(operations.len());
     let mut stored = false;

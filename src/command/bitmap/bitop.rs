@@ -11,6 +11,7 @@ use crate::command::ctx::{Ctx, EventClass, string};
 use crate::command::spec::{Arg, Categories, Command, Group, KeyFlags, KeySpec};
 use crate::keyspace::Expiry;
 use crate::resp::errors::{self, Outcome, Reject};
+use crate::types::{StringRef, ValueRef};
 
 /// The rows of this file.
 pub const COMMANDS: &[Command] = &[Command::new("bitop", bitop)
@@ -47,6 +48,8 @@ fn bitop(ctx: &mut Ctx) -> Outcome {
         return Err(errors::BITOP_NOT.into());
     }
     let sources = ctx.args.from(3);
+    let longest = longest(ctx, sources.clone());
+    ctx.state.room_for(longest)?;
     let (db, reply) = ctx.db_and_reply();
     let mut result: Option<Vec<u8>> = None;
     for key in sources {
@@ -69,6 +72,16 @@ fn bitop(ctx: &mut Ctx) -> Outcome {
         ctx.modified(destination, EventClass::Generic, "del");
     }
     Ok(())
+}
+
+/// The length of the longest string among `keys`, which that of the result is.
+fn longest<'a>(ctx: &mut Ctx, keys: impl Iterator<Item = &'a [u8]>) -> usize {
+    let (db, _) = ctx.db_and_reply();
+    let len = |key: &[u8]| match db.peek(key) {
+        Some(ValueRef::String(StringRef::Str(bytes))) => bytes.len(),
+        _ => 0,
+    };
+    keys.map(len).max().unwrap_or(0)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -157,11 +157,15 @@ fn getset(ctx: &mut Ctx) -> Outcome {
 
 /// MGET key [key ...]
 fn mget(ctx: &mut Ctx) -> Outcome {
-    let keys = ctx.args.from(1);
+    let (keys, room) = (ctx.args.from(1), ctx.state.output_room(ctx.id));
     let (db, reply) = ctx.db_and_reply();
     db.prefetch_all(keys.clone());
     reply.array(keys.len());
     for key in keys {
+        if reply.out.len() > room {
+            // Nothing more is sent to a client at his limit.
+            break;
+        }
         // A key of another type reads as a missing one.
         reply_string(reply, string(db.read(key)).unwrap_or(None));
     }

@@ -91,6 +91,7 @@ const RANGE: &[Arg] = &[Arg::key("key", 0), Arg::int("start"), Arg::int("end")];
 fn append(ctx: &mut Ctx) -> Outcome {
     let (key, value) = (ctx.arg(1), ctx.arg(2));
     let limit = ctx.state.config.proto_max_bulk_len;
+    ctx.state.room_for(value.len())?;
     let (db, reply) = ctx.db_and_reply();
     let Some(old) = string(db.write_lookup(key))? else {
         db.set(key, value, Expiry::Clear);
@@ -112,12 +113,14 @@ fn setrange(ctx: &mut Ctx) -> Outcome {
     let offset = u64::try_from(ctx.args.int(2)?).map_err(|_| errors::OFFSET_OUT_OF_RANGE)?;
     let limit = ctx.state.config.proto_max_bulk_len;
     let (db, reply) = ctx.db_and_reply();
-    let old = string(db.write_lookup(key))?;
+    let old = text_or_empty(string(db.write_lookup(key))?, &mut itoa::Buffer::new()).len();
     if value.is_empty() {
-        reply.integer(text_or_empty(old, &mut itoa::Buffer::new()).len() as i64);
+        reply.integer(old as i64);
         return Ok(());
     }
     let end = grown(offset, value.len(), limit)?;
+    ctx.state.room_for(end.saturating_sub(old))?;
+    let (db, reply) = ctx.db_and_reply();
     let bytes = db.string_mut(key, end);
     bytes[end - value.len()..end].copy_from_slice(value);
     reply.integer(bytes.len() as i64);
