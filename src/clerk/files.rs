@@ -2,7 +2,7 @@
 //!
 //! Invariant: under the final name there is always the old file or the whole new one.
 
-use super::Plan;
+use super::{Naming, Plan};
 use crate::base::crc::Crc64;
 use rustix::fs::{Advice, fadvise};
 use std::ffi::OsString;
@@ -116,8 +116,49 @@ impl Stream {
     }
 }
 
+/// Creates an empty file, and has a small one name it.
+pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<File, Failure> {
+    let fail = |step| move |error: io::Error| Failure::new(step, path, &error);
+    let file = File::create(path).map_err(fail(Step::Create))?;
+    let named =
+        sync_directory(path).map_err(fail(Step::SyncDirectory)).and_then(|()| match naming {
+            Some((manifest, bytes)) => replace(manifest, bytes),
+            None => Ok(()),
+        });
+    // Nothing names it, unless only the last step failed.
+    named.inspect_err(|failure| {
+        if failure.step != Step::SyncDirectory {
+            let _ = fs::remove_file(path);
+        }
+    })?;
+    Ok(file)
+}
+
+/// Makes a log what `naming` says.
+pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
+    replace(&naming.path, &naming.manifest)?;
+    if naming.obsolete.is_empty() {
+        return Ok(());
+    }
+    naming.obsolete.iter().for_each(|path| delete(path));
+    // The log is whole from the first manifest on. That the other one cannot be written costs a look
+    // for files that are gone, at the next start.
+    replace(&naming.path, &naming.manifest_without)
+        .unwrap_or_else(|failure| log::warn!("{failure}"));
+    Ok(())
+}
+
+fn delete(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            log::warn!("Can't delete {}: {}", path.display(), crate::base::sys::error_text(&error));
+        }
+        _ => log::info!("Removing the history file {} in the background", path.display()),
+    }
+}
+
 /// Puts a small file in the place of `path`.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = OsString::from("temp-");
     name.push(path.file_name().unwrap_or_default());
     let temporary = path.with_file_name(name);
@@ -138,7 +179,7 @@ fn place(from: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 /// Makes the names in the directory of `path` durable.
-pub fn sync_directory(path: &Path) -> io::Result<()> {
+fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

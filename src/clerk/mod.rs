@@ -16,7 +16,7 @@ pub use files::{Failure, Step};
 use self::files::Stream;
 use crate::base::lzf::Compressor;
 use rustix::event::{EventfdFlags, eventfd};
-use std::fs;
+use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,14 +40,27 @@ pub enum Job {
     Begin(Plan),
     /// The next piece of the file.
     Write(Box<dyn Piece>),
-    /// All of it is there. Reported as `Finished`.
-    Finish,
+    /// All of it is there; then the log is named anew, if that is what the file was for. Reported as
+    /// `Finished` or `Failed`.
+    Finish { naming: Option<Naming> },
     /// The file is no longer wanted; what there is of it is deleted. Reported as `Abandoned`.
     Abandon,
-    /// Puts a small file in the place of `path`. Reported as `Replaced`.
-    Replace { path: PathBuf, bytes: Vec<u8> },
-    /// Deletes files that nothing refers to any more. Not reported; what cannot be deleted is logged.
-    Delete(Vec<PathBuf>),
+    /// Creates an empty file that is there after a power cut, and then puts `naming` in the place of
+    /// the file of that path. Reported as `Opened` or `Failed`.
+    Open { path: PathBuf, naming: Option<(PathBuf, Vec<u8>)> },
+}
+
+/// How an append log becomes another one.
+#[derive(Debug)]
+pub struct Naming {
+    /// Of the manifest.
+    pub path: PathBuf,
+    /// What it says while files are still there that it calls history.
+    pub manifest: Vec<u8>,
+    /// Those files, to be deleted.
+    pub obsolete: Vec<PathBuf>,
+    /// What it says afterwards.
+    pub manifest_without: Vec<u8>,
 }
 
 /// A file to be written in pieces.
@@ -67,10 +80,11 @@ pub enum Report {
     Finished {
         bytes: u64,
     },
-    /// Nothing has changed where it should have stood, unless the step is the last one.
+    /// The file is there.
+    Opened(File),
+    /// Nothing has changed where it counts, unless the step is the last one.
     Failed(Failure),
     Abandoned,
-    Replaced(Result<(), Failure>),
 }
 
 /// The loop's end of the thread.
@@ -195,9 +209,13 @@ impl Worker {
         match job {
             Job::Begin(plan) => self.begin(plan),
             Job::Write(piece) => self.write(&*piece),
-            Job::Finish => {
+            Job::Finish { naming } => {
                 self.bytes = Vec::new();
-                self.stream.take().map(finish)
+                let finished = self.stream.take()?.and_then(Stream::finish);
+                let named = finished.and_then(|bytes| {
+                    naming.map_or(Ok(()), |naming| files::name(&naming)).map(|()| bytes)
+                });
+                Some(named.map_or_else(Report::Failed, |bytes| Report::Finished { bytes }))
             }
             Job::Abandon => {
                 self.shared.abandoned.store(false, Ordering::Relaxed);
@@ -206,10 +224,9 @@ impl Worker {
                 }
                 Some(Report::Abandoned)
             }
-            Job::Replace { path, bytes } => Some(Report::Replaced(files::replace(&path, &bytes))),
-            Job::Delete(paths) => {
-                paths.iter().for_each(delete);
-                None
+            Job::Open { path, naming } => {
+                let opened = files::open(&path, naming.as_ref());
+                Some(opened.map_or_else(Report::Failed, Report::Opened))
             }
         }
     }
@@ -236,23 +253,11 @@ impl Worker {
     }
 }
 
-fn finish(stream: Result<Stream, Failure>) -> Report {
-    match stream.and_then(Stream::finish) {
-        Ok(bytes) => Report::Finished { bytes },
-        Err(failure) => Report::Failed(failure),
-    }
-}
-
-fn delete(path: &PathBuf) {
-    if let Err(error) = fs::remove_file(path) {
-        log::warn!("Can't delete {}: {}", path.display(), crate::base::sys::error_text(&error));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::crc::crc64;
+    use std::fs;
     use std::path::Path;
 
     struct Bytes(Vec<u8>);
@@ -293,7 +298,7 @@ mod tests {
         for piece in [&b"REDIS"[..], &[7; 5 << 20], b"end"] {
             clerk.give(Job::Write(Box::new(Bytes(piece.to_vec()))));
         }
-        clerk.give(Job::Finish);
+        clerk.give(Job::Finish { naming: None });
         let Report::Finished { bytes } = clerk.wait_for_report() else { panic!("not finished") };
         let written = fs::read(path).expect("the file");
         let (content, sum) = written.split_at(written.len() - 8);
@@ -320,25 +325,34 @@ mod tests {
         let (dir, clerk) = (directory("failing"), Clerk::start().expect("starts"));
         begin(&clerk, &dir.join("missing"));
         clerk.give(Job::Write(Box::new(Bytes(vec![1; 1000]))));
-        clerk.give(Job::Finish);
+        clerk.give(Job::Finish { naming: None });
         let Report::Failed(failure) = clerk.wait_for_report() else { panic!("did not fail") };
         assert_eq!((failure.step, failure.errno), (Step::Create, libc::ENOENT));
         begin(&clerk, &dir);
-        clerk.give(Job::Finish);
+        clerk.give(Job::Finish { naming: None });
         assert!(matches!(clerk.wait_for_report(), Report::Finished { bytes: 8 }));
         fs::remove_dir_all(dir).expect("removed");
     }
 
     #[test]
-    fn a_small_file_is_replaced_and_what_it_named_deleted_afterwards() {
-        let (dir, clerk) = (directory("replaced"), Clerk::start().expect("starts"));
+    fn a_log_is_named_once_its_base_is_there_and_what_it_replaces_goes_last() {
+        let (dir, clerk) = (directory("named"), Clerk::start().expect("starts"));
         let (manifest, history) = (dir.join("manifest"), dir.join("history"));
         fs::write(&history, "old").expect("written");
-        clerk.give(Job::Replace { path: manifest.clone(), bytes: b"new".to_vec() });
-        assert!(matches!(clerk.wait_for_report(), Report::Replaced(Ok(()))));
-        clerk.give(Job::Delete(vec![history]));
-        drop(clerk);
-        assert_eq!((fs::read(manifest).expect("it"), names(&dir).len()), (b"new".to_vec(), 1));
+        let naming = Some((manifest.clone(), b"first".to_vec()));
+        clerk.give(Job::Open { path: dir.join("incr"), naming });
+        assert!(matches!(clerk.wait_for_report(), Report::Opened(_)));
+        assert_eq!(fs::read(&manifest).expect("it"), b"first");
+        begin(&clerk, &dir);
+        let naming = Naming {
+            path: manifest.clone(),
+            manifest: b"with history".to_vec(),
+            obsolete: vec![history, dir.join("gone before")],
+            manifest_without: b"without".to_vec(),
+        };
+        clerk.give(Job::Finish { naming: Some(naming) });
+        assert!(matches!(clerk.wait_for_report(), Report::Finished { bytes: 8 }));
+        assert_eq!((fs::read(manifest).expect("it"), names(&dir).len()), (b"without".to_vec(), 3));
         fs::remove_dir_all(dir).expect("removed");
     }
 }

@@ -115,7 +115,9 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
                 warn_of_eviction(state.maxmemory());
             }
             "notify-keyspace-events" => state.apply_followers(),
-            "appendonly" => return Err(refused("the append log begins and ends with the server")),
+            "appendonly" => state.requests.push(Request::ApplyAppendonly),
+            "appendfsync" => state.apply_durability(),
+            "save" | "stop-writes-on-bgsave-error" => state.apply_disk_errors(),
             "aof-timestamp-enabled" => state.effects.annotate(state.config.aof_timestamp_enabled),
             "maxmemory-clients" => state.apply_client_limit(),
             _ => {}

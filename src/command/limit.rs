@@ -158,6 +158,8 @@ impl State {
         self.apply_followers();
         self.apply_maxmemory();
         self.apply_client_limit();
+        self.apply_durability();
+        self.apply_disk_errors();
     }
 }
 

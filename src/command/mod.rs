@@ -102,6 +102,7 @@ const GROUPS: &[&[Command]] = &[
     server::info::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
+    server::background::COMMANDS,
     server::process::COMMANDS,
     server::save::COMMANDS,
     server::slowlog::COMMANDS,

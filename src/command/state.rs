@@ -7,13 +7,15 @@ use super::effects::Effects;
 use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
+use super::server::background::Background;
 use super::server::save::Snapshots;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
-use crate::config::{Config, MaxmemoryPolicy};
+use crate::config::{Appendfsync, Config, MaxmemoryPolicy};
 use crate::keyspace::{Keyspace, Order, Policy, Scope};
-use crate::observe::{Facts, SlowLog, Stats};
+use crate::observe::{AppendFacts, Facts, SlowLog, Stats};
+use crate::resp::errors::Reject;
 use crate::resp::{Broadcast, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
 
@@ -46,6 +48,12 @@ pub struct State {
     pub slowlog: SlowLog,
     pub facts: Facts,
     pub snapshots: Snapshots,
+    /// The append log as the others see it.
+    pub append: AppendFacts,
+    /// Snapshots that are taken while the server goes on.
+    pub background: Background,
+    /// Why writes are refused, while they could not be kept.
+    pub writes_refused: Option<Reject>,
     pub pause: Pause,
     /// Clients in MONITOR mode.
     pub monitors: Vec<ClientId>,
@@ -68,6 +76,8 @@ pub struct State {
 /// Something only the server can do.
 pub enum Request {
     Close(ClientId),
+    /// Keep an append log or not, as the configuration says.
+    ApplyAppendonly,
     /// CONFIG SET of port or bind: the client waits for the outcome, or, in a transaction, nobody
     /// does. `before` is what to go back to.
     Rebind {
@@ -194,6 +204,12 @@ impl State {
             ..self.keyspace.policy()
         };
         self.keyspace.set_policy(policy);
+    }
+
+    /// Has the keyspace mark what is not durable, as far as replies wait for that.
+    pub fn apply_durability(&mut self) {
+        let always = self.config.appendfsync == Appendfsync::Always;
+        self.keyspace.set_marking(always && self.append.is_on);
     }
 
     /// Whether CLIENT PAUSE is in force.

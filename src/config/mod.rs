@@ -202,6 +202,14 @@ config! {
     aof_use_rdb_preamble: bool,
     /// Note in the append log when things happened.
     aof_timestamp_enabled: bool,
+    /// Do not synchronise the append log while a snapshot is taken.
+    no_appendfsync_on_rewrite: bool,
+    /// Growth of the append log in percent that starts a rewrite; 0: none does.
+    auto_aof_rewrite_percentage: u32,
+    /// Bytes of the smallest append log that is rewritten unasked.
+    auto_aof_rewrite_min_size: u64,
+    /// Refuse writes after a snapshot failed.
+    stop_writes_on_bgsave_error: bool,
     /// Compress strings in snapshots.
     rdbcompression: bool,
     /// Checksum of snapshots.

@@ -503,7 +503,7 @@ mod tests {
         assert_eq!(config.get_one("save").as_deref(), Some(&b"60 1 300 10"[..]));
         assert_eq!(loaded.rename_commands[0].from, b"FLUSHDB");
         assert_eq!(loaded.rename_commands[0].to, b"");
-        assert_eq!(loaded.notices, ["No effect yet, waiting for persistence: save"]);
+        assert!(loaded.notices.is_empty(), "{:?}", loaded.notices);
     }
 
     #[test]

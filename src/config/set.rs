@@ -222,10 +222,13 @@ mod tests {
 
     #[test]
     fn changes_without_effect_say_so() {
-        let pairs: [(&[u8], &[u8]); 2] = [(b"appendfsync", b"always"), (b"timeout", b"9")];
+        let pairs: [(&[u8], &[u8]); 2] = [(b"replica-announce-port", b"1"), (b"timeout", b"9")];
         let changes = Config::default().set_many(&pairs, false).unwrap();
         let notice = changes[0].notice.as_deref();
-        assert_eq!(notice, Some("appendfsync has no effect yet: it waits for persistence"));
+        assert_eq!(
+            notice,
+            Some("replica-announce-port has no effect yet: it waits for replication")
+        );
         assert_eq!(changes[1].notice, None);
     }
 

@@ -624,7 +624,6 @@ pub static TABLE: &[Param] = &[
         .doc("Working directory, where data files live."),
     Param::new("save", "3600 1 300 100 60 10000", Kind::Save)
         .field(field!(save))
-        .later(PERSISTENCE)
         .doc("Snapshot after seconds with changes; an empty string takes none."),
     checked("dbfilename", "dump.rdb", dump_name)
         .field(field!(dbfilename))
@@ -641,16 +640,15 @@ pub static TABLE: &[Param] = &[
         .doc("Directory of the append log, inside dir."),
     choice("appendfsync", "everysec", Appendfsync::NAMES)
         .field(field!(appendfsync))
-        .later(PERSISTENCE)
         .doc("When to synchronise the append log: always, everysec or no."),
     flag("no-appendfsync-on-rewrite", "no")
-        .later(PERSISTENCE)
+        .field(field!(no_appendfsync_on_rewrite))
         .doc("Do not synchronise during a rewrite."),
     int("auto-aof-rewrite-percentage", "100", 0, INT_MAX)
-        .later(PERSISTENCE)
+        .field(field!(auto_aof_rewrite_percentage))
         .doc("Growth in percent that starts a rewrite; 0 never."),
     memory("auto-aof-rewrite-min-size", "64mb", 0, LONG_MAX)
-        .later(PERSISTENCE)
+        .field(field!(auto_aof_rewrite_min_size))
         .doc("Smallest log that is rewritten."),
     flag("aof-load-truncated", "yes")
         .field(field!(aof_load_truncated))
@@ -665,21 +663,21 @@ pub static TABLE: &[Param] = &[
         .field(field!(aof_timestamp_enabled))
         .doc("Times in the append log."),
     flag("aof-rewrite-incremental-fsync", "yes")
-        .later(PERSISTENCE)
+        .never("files are always synchronised in steps")
         .doc("Synchronise a rewrite in steps."),
     flag("aof-disable-auto-gc", "no")
         .hidden()
         .later(PERSISTENCE)
         .doc("Keep log files that are no longer needed."),
     flag("stop-writes-on-bgsave-error", "yes")
-        .later(PERSISTENCE)
+        .field(field!(stop_writes_on_bgsave_error))
         .doc("Refuse writes after a failed snapshot."),
     flag("rdbcompression", "yes")
         .field(field!(rdbcompression))
         .doc("Compress strings in snapshots."),
     flag("rdbchecksum", "yes").field(field!(rdbchecksum)).immutable().doc("Checksum of snapshots."),
     flag("rdb-save-incremental-fsync", "yes")
-        .later(PERSISTENCE)
+        .never("files are always synchronised in steps")
         .doc("Synchronise a snapshot in steps."),
     flag("rdb-del-sync-files", "no")
         .later(REPLICATION)

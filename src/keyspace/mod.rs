@@ -195,6 +195,16 @@ impl Keyspace {
         self.databases.len()
     }
 
+    /// Keys in all databases.
+    pub fn len(&self) -> usize {
+        self.databases.iter().map(|db| db.store.len()).sum()
+    }
+
+    /// Whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The database `index`; panics when there is none: the caller checked.
     #[inline]
     pub fn db(&mut self, index: usize) -> &mut Db {

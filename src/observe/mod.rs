@@ -2,8 +2,10 @@
 //!
 //! Invariant: records what it is told; never looks at a key or a connection itself.
 
+pub mod append;
 pub mod slowlog;
 pub mod stats;
 
+pub use append::AppendFacts;
 pub use slowlog::{Slow, SlowEntry, SlowLog};
 pub use stats::{CommandStats, Facts, Stats};

@@ -159,6 +159,10 @@ texts! {
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    SAVE_IN_PROGRESS = "ERR Background save already in progress";
+    OTHER_SNAPSHOT = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
+    NO_SAVE_TO_CANCEL = "ERR Background saving is currently not in progress or scheduled";
+    REWRITE_IN_PROGRESS = "ERR Background append only file rewriting already in progress";
     BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     REPLICA_KEYSPACE = "ERR Replica can't interact with the keyspace";
     NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
@@ -387,6 +391,11 @@ pub fn no_input_key(full_name: &str) -> Reject {
 /// `ERR invalid expire time in 'set' command`
 pub fn invalid_expire(full_name: &str) -> Reject {
     format!("ERR invalid expire time in '{full_name}' command").into()
+}
+
+/// `MISCONF Errors writing to the AOF file: No space left on device`
+pub fn misconf_aof(reason: &str) -> Reject {
+    format!("MISCONF Errors writing to the AOF file: {reason}").into()
 }
 
 /// `ERR Can't execute 'get': only ...`, for subscribers that speak RESP2.

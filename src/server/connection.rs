@@ -3,7 +3,7 @@
 //! A connection's slot and generation in the driver are its key in the client table.
 
 use super::batch::{Chunk, Found, Request, Run};
-use super::{LIMIT, Server};
+use super::{CLERK, LIMIT, Server};
 use crate::base::text::repr;
 use crate::command::client::list::line;
 use crate::command::tracking;
@@ -33,8 +33,10 @@ impl Server {
             Completion::Sent { conn, buf, bytes, result } => {
                 self.sent(conn, buf, bytes, result.err());
             }
-            Completion::Closed { .. } | Completion::Synced { .. } => {}
+            Completion::Closed { .. } => {}
+            Completion::Synced { result } => self.log_synced(result),
             Completion::Ready { watch: LIMIT } => self.limit_told(),
+            Completion::Ready { watch: CLERK } => self.clerk_told(),
             Completion::Ready { .. } => self.signalled(),
         }
     }
@@ -264,6 +266,9 @@ impl Server {
             if client.has(ClientFlags::CLOSE_AFTER_REPLY) {
                 self.state.close(id);
             }
+            return;
+        }
+        if self.log.gate.holds(id, client.group) {
             return;
         }
         client.flags.insert(ClientFlags::SENDING);

@@ -31,7 +31,7 @@ pub fn process(
     args: Args<'_>,
     out: &mut Vec<u8>,
 ) -> Verdict {
-    let open = !state.paused() && !state.is_memory_short();
+    let open = !state.paused() && !state.is_memory_short() && state.writes_refused.is_none();
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
     if let Some(verdict) = obstacle(client) {
         return verdict;
@@ -124,6 +124,9 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     let reply_bytes = ctx.reply.out.capacity();
     if ctx.state.is_out_of_memory(reply_bytes) && refused_out_of_memory(ctx, id) {
         return Err(errors::OUT_OF_MEMORY.into());
+    }
+    if let Some(reject) = refused_for_disk(ctx, row) {
+        return Err(reject);
     }
     if listens && !allowed_to_subscribers(row) {
         return Err(errors::only_pubsub(ctx.state.table.row(id).full_name()));
@@ -222,6 +225,19 @@ fn refused_out_of_memory(ctx: &mut Ctx<'_>, id: CommandId) -> bool {
         "discard" | "quit" | "reset" => false,
         _ => denied(row.flags) || ctx.client().has(ClientFlags::MULTI),
     }
+}
+
+/// Why a command is refused that writes, while what it writes could not be kept. PING tells as much to
+/// those who ask for the server's health.
+fn refused_for_disk(ctx: &Ctx<'_>, row: &Command) -> Option<Reject> {
+    let reject = ctx.state.writes_refused.as_ref()?;
+    let writes = |flags: Flags| flags.has(Flags::WRITE);
+    let refused = match row.name {
+        "ping" => true,
+        "exec" => queue_has(ctx, writes),
+        _ => writes(row.flags),
+    };
+    refused.then(|| reject.clone())
 }
 
 fn runs_in_multi(name: &str) -> bool {

@@ -5,29 +5,34 @@
 //! execute it in batches (`dispatch`), serve what the handlers asked for, do due background work in
 //! slices, send one buffer per connection with output.
 
+mod append;
 mod batch;
 mod connection;
 mod dispatch;
 mod execute;
 mod figures;
+mod gate;
 mod limit;
 mod listen;
 mod requests;
 mod restore;
 mod shutdown;
+mod snapshot;
 pub mod startup;
 mod tools;
 mod turn;
 
+use crate::clerk::Clerk;
 use crate::command::State;
 use crate::io::{Completion, Driver, ListenerId, WatchId};
-use crate::persist::aof::Writer;
 use batch::Batch;
 use std::process::ExitCode;
 
-/// The driver's names for what is watched besides sockets: signals, and the memory limit's files.
+/// The driver's names for what is watched besides sockets: signals, the memory limit's files, and the
+/// clerk's reports.
 const SIGNALS: WatchId = WatchId(0);
 const LIMIT: WatchId = WatchId(1);
+const CLERK: WatchId = WatchId(2);
 
 /// A running server.
 pub struct Server {
@@ -40,8 +45,10 @@ pub struct Server {
     batch: Batch,
     /// Empty output buffers, kept for their capacity.
     pool: Vec<Vec<u8>>,
-    /// The append log, if one is kept.
-    log: Option<Writer>,
+    log: append::Log,
+    clerk: Clerk,
+    /// The snapshot that is being taken.
+    underway: snapshot::Underway,
     signals: crate::base::sys::Signals,
     limits: limit::LimitSource,
     /// Set once the loop is to end, with the status of the process.

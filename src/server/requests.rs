@@ -21,6 +21,7 @@ impl Server {
     fn serve_request(&mut self, request: Request) {
         match request {
             Request::Close(id) => self.close(id),
+            Request::ApplyAppendonly => self.apply_appendonly(),
             Request::Rebind { client, parameter, before } => self.rebind(client, parameter, before),
             Request::Release(id) => self.release(id),
             Request::Resume => self.resume(),

@@ -8,6 +8,7 @@ use crate::base::clock::unix_us_now;
 use crate::command::State;
 use crate::command::replay::Replayer;
 use crate::config::REDIS_VERSION;
+use crate::observe::AppendFacts;
 use crate::persist::aof::load::load;
 use crate::persist::aof::{Place, Repair, Writer};
 use crate::persist::rdb::format::VERSION;
@@ -63,6 +64,9 @@ fn open_log(state: &mut State) -> Result<Writer, String> {
     }
     let mut writer = Writer::open(place, manifest, (format, &empty))?;
     writer.delete_history()?;
+    state.append = AppendFacts { is_on: true, ..AppendFacts::default() };
+    (state.append.size, state.append.older) = writer.sizes();
+    state.append.base = state.append.total();
     state.effects.set_on(true);
     state.effects.annotate(annotated);
     state.apply_followers();

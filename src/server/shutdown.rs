@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::listen::Endpoint;
-use crate::base::sys::{Signal, error_text};
+use crate::base::sys::Signal;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -30,19 +30,24 @@ impl Server {
         }
     }
 
-    /// Synchronises the append log.
+    /// Makes the append log durable, and lets replies go that wait for that.
     fn close_log(&mut self) {
-        let Some(log) = self.log.take() else { return };
+        if self.log.manifest().is_none() {
+            return;
+        }
         log::info!("Calling fsync() on the AOF file.");
-        if let Err(error) = log.file().sync_all() {
-            log::warn!("Fail to fsync the AOF file: {}.", error_text(&error));
-            self.exit = Some(ExitCode::FAILURE);
+        match self.flush_log() {
+            Ok(()) => self.open_gate(),
+            Err(reason) => {
+                log::warn!("{reason}");
+                self.exit = Some(ExitCode::FAILURE);
+            }
         }
     }
 
     /// Sends what is ready, closes everything, removes what only a running server leaves behind.
     pub(super) fn stop(&mut self) {
-        self.append_log();
+        self.abandon_snapshot("the server ends");
         self.close_log();
         self.send_replies();
         if !self.state.config.pidfile.is_empty() {

@@ -1,20 +1,23 @@
 //! From the command line to a running server, in the order that scripts rely on: configuration,
 //! working directory, log, background, limits, driver, sockets.
 
+use super::append::Log;
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{SIGNALS, Server, listen, restore, tools};
+use super::{CLERK, SIGNALS, Server, listen, restore, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
+use crate::clerk::Clerk;
 use crate::command::block::Blocking;
+use crate::command::server::background::Background;
 use crate::command::server::save::Snapshots;
 use crate::command::{MemoryLimit, Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
-use crate::observe::{Facts, SlowLog, Stats};
+use crate::observe::{AppendFacts, Facts, SlowLog, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -87,6 +90,9 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     state.follow_limit(limits.read());
     log::info!("Server initialized");
     let log = restore::restore(&mut state).map_err(fatal)?;
+    state.apply_durability();
+    let clerk = Clerk::start().map_err(|error| fatal(format!("Can't start the clerk: {error}")))?;
+    driver.submit(Op::Watch { watch: CLERK, fd: clerk.as_raw_fd() });
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
     announce(&listeners);
     sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
@@ -98,7 +104,9 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         completions: Vec::new(),
         batch: Batch::default(),
         pool: Vec::new(),
-        log,
+        log: Log::new(log),
+        clerk,
+        underway: Default::default(),
         signals,
         limits,
         exit: None,
@@ -229,6 +237,9 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         slowlog: SlowLog::default(),
         facts,
         snapshots,
+        append: AppendFacts::default(),
+        background: Background::default(),
+        writes_refused: None,
         pause: Pause::default(),
         monitors: Vec::new(),
         postponed: Vec::new(),

@@ -4,7 +4,6 @@ use super::connection::conn_id;
 use super::{Server, figures};
 use crate::base::alloc;
 use crate::base::clock::{Clock, Stamp, stamp, unix_us_now};
-use crate::base::sys::error_text;
 use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -53,18 +52,8 @@ impl Server {
         self.state.broadcast_changes();
         self.state.evict_clients(None);
         self.append_log();
+        self.drive_snapshot();
         self.send_replies();
-    }
-
-    /// Writes what the turn's commands did before anybody is told that it was done.
-    pub(super) fn append_log(&mut self) {
-        let effects = &mut self.state.effects;
-        let Some(log) = self.log.as_mut().filter(|_| !effects.bytes().is_empty()) else { return };
-        if let Err(error) = log.append(effects.bytes()) {
-            log::warn!("Error writing to the AOF file: {}", error_text(&error));
-            self.exit = Some(ExitCode::FAILURE);
-        }
-        effects.clear();
     }
 
     /// Reads the clocks once for the whole turn, and now and then what INFO reports.
@@ -91,8 +80,10 @@ impl Server {
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
         let laggards = self.state.laggards_due_ms();
         let blocked = self.state.blocking.next_deadline_ms();
-        let deadline_ms =
-            [blocked, pause, timeouts, expiry, laggards].into_iter().flatten().min()?;
+        let log = self.log.next_deadline_ms(self.state.config.appendfsync);
+        let snapshot = self.next_snapshot_ms();
+        let deadlines = [blocked, pause, timeouts, expiry, laggards, log, snapshot];
+        let deadline_ms = deadlines.into_iter().flatten().min()?;
         let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
@@ -111,9 +102,11 @@ impl Server {
         if state.has_followers() {
             state.tell_records(None);
         }
+        let walking = self.walk_snapshot(&clock, slice_ns);
+        let state = &mut self.state;
         let compacting = in_slice(&clock, slice_ns, || state.keyspace.compact());
         let tracking = state.limit_tracking_table() | state.tracking.drop_some();
-        self.busy = expiring || freeing || evicting || compacting || tracking;
+        self.busy = expiring || freeing || evicting || compacting || tracking || walking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
         }

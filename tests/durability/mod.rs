@@ -3,10 +3,12 @@
 
 mod check_aof;
 mod check_rdb;
+mod crash;
 mod dump;
 mod exchange;
 mod log;
 mod rdb;
+mod snapshot;
 
 use crate::support::*;
 

@@ -79,6 +79,19 @@ impl Client {
         self.recv_with_bytes().0
     }
 
+    /// The next reply of a server that may end; `None` if it does first.
+    pub fn try_recv(&mut self) -> Option<Value> {
+        loop {
+            if let Some((value, used)) = Value::parse(&self.received) {
+                self.received.drain(..used);
+                return Some(value);
+            }
+            if !self.fill().unwrap_or(false) {
+                return None;
+            }
+        }
+    }
+
     /// The next reply and its encoding.
     pub fn recv_with_bytes(&mut self) -> (Value, Vec<u8>) {
         loop {

@@ -7,12 +7,16 @@
 pub mod aof;
 mod cgroup;
 mod client;
+pub mod oracle;
 mod server;
 mod value;
 
 pub use cgroup::ControlGroup;
 pub use client::{Client, encode};
-pub use server::{Backend, Server, backends, binary_under_test, each_backend, each_backend_with};
+pub use server::{
+    Backend, Server, backends, binary_under_test, each_backend, each_backend_with,
+    each_backend_with_mut,
+};
 pub use value::*;
 
 /// Runs each line and compares its reply, on a fresh server of each driver.

@@ -55,6 +55,13 @@ pub fn each_backend_with(args: &[&str], test: impl Fn(&Server)) {
     }
 }
 
+/// As [`each_backend_with`], for a test that restarts its server.
+pub fn each_backend_with_mut(args: &[&str], test: impl Fn(&mut Server)) {
+    for backend in backends() {
+        test(&mut Server::start(backend, args));
+    }
+}
+
 pub struct Server {
     child: Child,
     binary: PathBuf,
@@ -276,6 +283,12 @@ impl Server {
             }
             std::thread::sleep(POLL);
         }
+    }
+
+    /// As [`Server::restart`], with more arguments from now on.
+    pub fn restart_with(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(ToString::to_string));
+        self.restart();
     }
 
     fn proc_file(&self, name: &str) -> String {

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here knows how a value of any type is stored.
 
+pub mod background;
 pub mod dataset;
 pub mod info;
 pub mod lolwut;

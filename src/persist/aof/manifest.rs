@@ -224,6 +224,11 @@ impl Place {
         self.dir.join(OsStr::from_bytes(name))
     }
 
+    /// Path of the manifest.
+    pub fn manifest_path(&self) -> PathBuf {
+        self.dir.join(self.manifest_name())
+    }
+
     fn manifest_name(&self) -> String {
         format!("{}.manifest", self.log)
     }

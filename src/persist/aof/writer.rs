@@ -3,24 +3,30 @@
 //! Invariant: bytes go to explicit offsets, one write after the other; the manifest never names a file
 //! that is not on disk.
 
-use super::manifest::{Manifest, Place};
+use super::manifest::{Manifest, Part, Place};
 use crate::base::sys::error_text;
 use crate::persist::files;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 /// The log of a running server.
 pub struct Writer {
     place: Place,
     manifest: Manifest,
     /// The last incremental file.
-    file: File,
+    file: Arc<File>,
     /// Where its next byte goes.
     offset: u64,
 }
 
 impl Writer {
+    /// Begins in `file`, which is empty and the last one of `manifest`.
+    pub fn begin(place: Place, manifest: Manifest, file: Arc<File>) -> Writer {
+        Writer { place, manifest, file, offset: 0 }
+    }
+
     /// Goes on with the last incremental file, or begins the first one, behind a base of that format
     /// (`rdb` or `aof`) and content, which stands for an empty data set.
     ///
@@ -42,14 +48,14 @@ impl Writer {
             let file = create(&place, &name, b"")?;
             place.write_manifest(&manifest)?;
             log::info!("Creating AOF incr file {name} on server start");
-            return Ok(Writer { place, manifest, file, offset: 0 });
+            return Ok(Writer::begin(place, manifest, Arc::new(file)));
         };
         let name = last.name();
         let file = OpenOptions::new().write(true).open(place.path(&last.name));
         let opened = file.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (offset, file) = opened.map_err(|error| cannot_open(&name, &error))?;
         log::info!("Opening AOF incr file {name} on server start");
-        Ok(Writer { place, manifest, file, offset })
+        Ok(Writer { place, manifest, file: Arc::new(file), offset })
     }
 
     /// Appends whole units; returns the offset behind them.
@@ -62,20 +68,16 @@ impl Writer {
         Ok(self.offset)
     }
 
-    /// Begins another incremental file, which gets what follows. The old one is handed out, not yet
-    /// synchronised, with its length.
-    ///
-    /// # Errors
-    /// A text for the log; the old file stays the one that grows.
-    pub fn next_incr(&mut self) -> Result<(File, u64), String> {
-        let mut manifest = self.manifest.clone();
-        let name = manifest.add_incr(&self.place.log);
-        let file = create(&self.place, &name, b"")?;
-        self.place.write_manifest(&manifest)?;
+    /// Goes on in another file, which is empty and the last one of `manifest`; returns the old one.
+    pub fn go_on_in(&mut self, file: Arc<File>, manifest: Manifest) -> Arc<File> {
         self.manifest = manifest;
-        log::info!("Creating AOF incr file {name} on background rewrite");
-        let old = std::mem::replace(&mut self.file, file);
-        Ok((old, std::mem::take(&mut self.offset)))
+        self.offset = 0;
+        std::mem::replace(&mut self.file, file)
+    }
+
+    /// Notes what the log consists of by now.
+    pub fn set_manifest(&mut self, manifest: Manifest) {
+        self.manifest = manifest;
     }
 
     /// Deletes what newer files have replaced.
@@ -87,13 +89,21 @@ impl Writer {
     }
 
     /// The file that grows.
-    pub fn file(&self) -> &File {
+    pub fn file(&self) -> &Arc<File> {
         &self.file
     }
 
     /// Bytes in the file that grows.
     pub fn offset(&self) -> u64 {
         self.offset
+    }
+
+    /// Bytes of the file that grows, and of all others together.
+    pub fn sizes(&self) -> (u64, u64) {
+        let len =
+            |part: &Part| fs::metadata(self.place.path(&part.name)).map_or(0, |data| data.len());
+        let all: u64 = self.manifest.parts().map(len).sum();
+        (self.offset, all.saturating_sub(self.offset))
     }
 
     pub fn manifest(&self) -> &Manifest {

@@ -6,6 +6,7 @@
 use super::text::{Text, human, ratio, safe};
 use crate::base::clock;
 use crate::base::sys::{self, Usage, Who};
+use crate::command::server::background::Purpose;
 use crate::command::state::State;
 use crate::config::REDIS_VERSION;
 use crate::config::usage::{BUILD_ID, SIDERING_VERSION};
@@ -94,35 +95,50 @@ pub fn persistence(text: &mut Text, state: &mut State) {
         ("current_cow_size_age", 0),
     ]);
     text.field("current_fork_perc", "0.00");
-    text.fields(&[("current_save_keys_processed", 0), ("current_save_keys_total", 0)]);
+    let (background, now_ms) = (&state.background, state.clock.unix_ms());
+    text.field("current_save_keys_processed", background.keys_done);
+    text.field("current_save_keys_total", background.keys_total);
     text.field("rdb_changes_since_last_save", state.changes);
-    let snapshots = &state.snapshots;
-    text.fields(&[("rdb_bgsave_in_progress", 0), ("rdb_last_save_time", snapshots.saved_s)]);
-    text.field("rdb_last_bgsave_status", if snapshots.saved { "ok" } else { "err" });
+    let saving = background.is_now(Purpose::Save);
+    text.field("rdb_bgsave_in_progress", u8::from(saving));
+    text.field("rdb_last_save_time", state.snapshots.saved_s);
+    text.field("rdb_last_bgsave_status", if state.snapshots.saved { "ok" } else { "err" });
+    text.field("rdb_last_bgsave_time_sec", background.save_took_s.unwrap_or(-1));
+    let seconds = background.seconds(Purpose::Save, now_ms);
+    text.field("rdb_current_bgsave_time_sec", seconds.unwrap_or(-1));
+    text.field("rdb_saves", state.snapshots.saves);
     text.fields(&[
-        ("rdb_last_bgsave_time_sec", -1),
-        ("rdb_current_bgsave_time_sec", -1),
-        ("rdb_saves", snapshots.saves as i64),
         ("rdb_last_cow_size", 0),
-        ("rdb_last_load_keys_expired", snapshots.keys_expired as i64),
-        ("rdb_last_load_keys_loaded", snapshots.keys_loaded as i64),
+        ("rdb_last_load_keys_expired", state.snapshots.keys_expired as i64),
+        ("rdb_last_load_keys_loaded", state.snapshots.keys_loaded as i64),
     ]);
-    append_log(text);
-    text.fields(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    append_log(text, state);
 }
 
-fn append_log(text: &mut Text) {
-    text.fields(&[
-        ("aof_enabled", 0),
-        ("aof_rewrite_in_progress", 0),
-        ("aof_rewrite_scheduled", 0),
-        ("aof_last_rewrite_time_sec", -1),
-        ("aof_current_rewrite_time_sec", -1),
-    ]);
-    text.field("aof_last_bgrewrite_status", "ok");
-    text.fields(&[("aof_rewrites", 0), ("aof_rewrites_consecutive_failures", 0)]);
-    text.field("aof_last_write_status", "ok");
+fn append_log(text: &mut Text, state: &State) {
+    let State { append, background, .. } = state;
+    let rewriting = background.is_now(Purpose::Rewrite);
+    let seconds = background.seconds(Purpose::Rewrite, state.clock.unix_ms());
+    let status = |ok| if ok { "ok" } else { "err" };
+    text.field("aof_enabled", u8::from(append.is_on));
+    text.field("aof_rewrite_in_progress", u8::from(rewriting));
+    text.field("aof_rewrite_scheduled", u8::from(background.is_waiting(Purpose::Rewrite)));
+    text.field("aof_last_rewrite_time_sec", background.rewrite_took_s.unwrap_or(-1));
+    text.field("aof_current_rewrite_time_sec", seconds.unwrap_or(-1));
+    text.field("aof_last_bgrewrite_status", status(!background.rewrite_failed));
+    text.field("aof_rewrites", background.rewrites);
+    text.field("aof_rewrites_consecutive_failures", background.rewrite_failures);
+    text.field("aof_last_write_status", status(append.is_ok()));
     text.field("aof_last_cow_size", 0);
+    text.fields(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
+    if append.is_on {
+        text.field("aof_current_size", append.total());
+        text.field("aof_base_size", append.base);
+        text.field("aof_pending_rewrite", 0);
+        text.field("aof_buffer_length", state.effects.bytes().len());
+        text.field("aof_pending_bio_fsync", 0);
+        text.field("aof_delayed_fsync", append.delayed_syncs);
+    }
 }
 
 /// `# Stats`

@@ -1,0 +1,334 @@
+//! The append log of a running server: written at the end of each turn, synced as `appendfsync` says,
+//! and what a disk error leads to.
+//!
+//! The records of a turn are one plain write, some two microseconds; through the ring the kernel would
+//! hand it to a worker. The sync is an operation of the driver, one at a time.
+//!
+//! Invariant: records are written in order, each once; nothing is synced again after an error.
+
+use super::Server;
+use super::gate::Gate;
+use crate::base::sys::error_text;
+use crate::command::server::background::Purpose;
+use crate::config::Appendfsync;
+use crate::io::{IoError, Op};
+use crate::observe::AppendFacts;
+use crate::persist::aof::{Manifest, Place, Writer};
+use crate::persist::policy::{self, Act, Promise};
+use std::collections::VecDeque;
+use std::fs::File;
+use std::path::PathBuf;
+use std::process;
+use std::sync::Arc;
+
+/// Least time between two syncs with `appendfsync everysec`.
+const SYNC_INTERVAL_MS: i64 = 1000;
+/// Until a write that found no space is tried again.
+const RETRY_INTERVAL_MS: i64 = 1000;
+/// Records kept for such a write; beyond it the log is given up for a new base.
+const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// The log, if one is kept, and what is not durable of it.
+pub(super) struct Log {
+    writer: Option<Writer>,
+    pub(super) gate: Gate,
+    /// Files before the one that grows whose end no sync has covered, each with its last group.
+    older: VecDeque<(Arc<File>, u64)>,
+    /// Unix time in milliseconds before which nothing is synced, with `everysec`.
+    next_sync_ms: i64,
+    /// Unix time in milliseconds of the next try, after a write that found no space.
+    retry_ms: Option<i64>,
+    /// Nothing goes to the file that grows: it failed, or what it was to follow did.
+    broken: bool,
+}
+
+impl Log {
+    pub(super) fn new(writer: Option<Writer>) -> Log {
+        Log {
+            writer,
+            gate: Gate::default(),
+            older: VecDeque::new(),
+            next_sync_ms: 0,
+            retry_ms: None,
+            broken: false,
+        }
+    }
+
+    /// Whether records wait that could not be written.
+    pub(super) fn has_unwritten(&self) -> bool {
+        self.retry_ms.is_some()
+    }
+
+    /// What it consists of, if one is kept.
+    pub(super) fn manifest(&self) -> Option<&Manifest> {
+        self.writer.as_ref().map(Writer::manifest)
+    }
+
+    /// Unix time in milliseconds at which something is due.
+    pub(super) fn next_deadline_ms(&self, fsync: Appendfsync) -> Option<i64> {
+        let waits = fsync == Appendfsync::Everysec
+            && self.gate.has_unsynced()
+            && !self.gate.is_syncing()
+            && !self.broken;
+        let sync = (self.writer.is_some() && waits).then_some(self.next_sync_ms);
+        sync.into_iter().chain(self.retry_ms).min()
+    }
+}
+
+impl Server {
+    /// Writes what the turn's commands did before anybody is told that it was done.
+    pub(super) fn append_log(&mut self) {
+        if self.log.writer.is_none() {
+            return;
+        }
+        if self.log.broken {
+            self.state.effects.clear();
+        }
+        let now_ms = self.state.clock.unix_ms();
+        let waits = self.log.retry_ms.is_some_and(|at_ms| now_ms < at_ms);
+        if waits && self.state.effects.memory() > KEPT_BYTES_MAX {
+            self.give_up_log();
+        } else if !waits && !self.state.effects.bytes().is_empty() {
+            self.write_records();
+        } else if self.state.keyspace.last_marked() == self.log.gate.next_group() {
+            // A change that leaves no record: who saw it waits for what was written before.
+            self.end_group();
+        }
+        self.sync_log_if_due(now_ms);
+    }
+
+    /// Later writes belong to another group.
+    fn end_group(&mut self) {
+        self.log.gate.wrote();
+        self.state.keyspace.begin_group(self.log.gate.next_group());
+    }
+
+    fn write_records(&mut self) {
+        let (log, effects) = (&mut self.log, &mut self.state.effects);
+        let Some(writer) = &mut log.writer else { return };
+        while let Err(error) = writer.append(effects.bytes()) {
+            let (words, kind) = (error_text(&error), IoError::from(error).kind);
+            match policy::after_write(promise(self.state.config.appendfsync), kind) {
+                Act::Again => {}
+                Act::Exit => exit_unanswered("write", &words),
+                act => return self.write_failed(act, &words),
+            }
+        }
+        effects.clear();
+        self.state.append.size = writer.offset();
+        self.end_group();
+        if self.log.retry_ms.take().is_some() {
+            log::warn!("AOF write error looks solved, Redis can write again.");
+            self.state.append.write_error = None;
+            self.state.apply_disk_errors();
+        }
+    }
+
+    fn write_failed(&mut self, act: Act, words: &str) {
+        if self.state.append.write_error.is_none() {
+            log::warn!("Error writing to the AOF file: {words}");
+        }
+        self.state.append.write_error = Some(words.to_owned());
+        self.state.apply_disk_errors();
+        match act {
+            Act::Later => {
+                self.log.retry_ms = Some(self.state.clock.unix_ms() + RETRY_INTERVAL_MS);
+            }
+            _ => self.give_up_log(),
+        }
+    }
+
+    /// Leaves the file that grows as it is. There is a log again once there is a new base.
+    fn give_up_log(&mut self) {
+        (self.log.broken, self.log.retry_ms) = (true, None);
+        self.state.append.needs_base = true;
+        self.state.effects.clear();
+    }
+
+    fn sync_log_if_due(&mut self, now_ms: i64) {
+        let log = &self.log;
+        if log.gate.is_syncing() || !log.gate.has_unsynced() {
+            return;
+        }
+        if log.broken {
+            return self.open_gate();
+        }
+        let due = match self.state.config.appendfsync {
+            _ if log.gate.has_waiting() => true,
+            Appendfsync::Always => true,
+            Appendfsync::Everysec => now_ms >= log.next_sync_ms && !self.spares_syncs(),
+            Appendfsync::No => false,
+        };
+        if due {
+            self.log.next_sync_ms = now_ms + SYNC_INTERVAL_MS;
+            self.sync_log();
+        }
+    }
+
+    /// Whether `no-appendfsync-on-rewrite` holds syncs back.
+    fn spares_syncs(&self) -> bool {
+        self.state.config.no_appendfsync_on_rewrite && self.state.background.is_running()
+    }
+
+    /// Begins a sync of what was written; of the oldest file first that has any.
+    pub(super) fn sync_log(&mut self) {
+        let log = &mut self.log;
+        let Some(writer) = &log.writer else { return };
+        let file = match log.older.front() {
+            Some((file, last)) => {
+                log.gate.sync_begins(*last);
+                Arc::clone(file)
+            }
+            None => {
+                log.gate.sync_begins(u64::MAX);
+                Arc::clone(writer.file())
+            }
+        };
+        self.driver.submit(Op::Sync { file });
+    }
+
+    /// The sync in flight is over.
+    pub(super) fn log_synced(&mut self, result: Result<(), IoError>) {
+        match result {
+            Ok(()) => {
+                let waiting = self.log.gate.synced();
+                let durable = self.log.gate.durable();
+                self.log.older.pop_front_if(|(_, last)| *last <= durable);
+                waiting.into_iter().for_each(|id| self.state.make_writable(id));
+            }
+            Err(error) => self.sync_failed(error),
+        }
+    }
+
+    fn sync_failed(&mut self, error: IoError) {
+        self.log.gate.sync_failed();
+        match policy::after_sync(promise(self.state.config.appendfsync)) {
+            Act::Exit => exit_unanswered("fsync", &error.to_string()),
+            _ => {
+                log::warn!("Fail to fsync the AOF file: {error}");
+                self.state.append.sync_error = Some(error.to_string());
+                self.state.apply_disk_errors();
+                self.give_up_log();
+            }
+        }
+    }
+
+    /// Records go to `file` from here on, the last one of `manifest`. What was not synced of the file
+    /// before still is, ahead of anything of the new one.
+    pub(super) fn log_goes_on_in(&mut self, file: Arc<File>, manifest: Manifest) {
+        let place = self.log_place();
+        let log = &mut self.log;
+        match &mut log.writer {
+            Some(writer) => {
+                self.state.append.older += writer.offset();
+                let old = writer.go_on_in(file, manifest);
+                if !self.state.append.needs_base && !log.gate.is_all_durable() {
+                    log.older.push_back((old, log.gate.written()));
+                }
+            }
+            None => {
+                log.writer = Some(Writer::begin(place, manifest, file));
+                self.state.effects.set_on(true);
+                self.state.apply_followers();
+            }
+        }
+        (log.broken, log.retry_ms) = (false, None);
+        self.state.append.size = 0;
+        // What could not be written is in the base that begins now.
+        self.state.effects.clear();
+        self.state.effects.begin_file();
+    }
+
+    /// A new base of `bytes` and the file after it hold everything: what went wrong before no longer
+    /// matters, and who waited for it need not wait for that.
+    pub(super) fn log_was_rewritten(&mut self, mut manifest: Manifest, bytes: u64) {
+        manifest.history.clear();
+        let log = &mut self.log;
+        let Some(writer) = &mut log.writer else { return };
+        writer.set_manifest(manifest);
+        log.older.clear();
+        let facts = &mut self.state.append;
+        (facts.older, facts.write_error, facts.sync_error) = (bytes, None, None);
+        facts.needs_base = false;
+        facts.base = facts.total();
+        self.state.apply_disk_errors();
+    }
+
+    /// A rewrite failed. If the file that grows was to follow its base, it follows nothing.
+    pub(super) fn log_was_not_rewritten(&mut self) {
+        self.log.broken |= self.state.append.needs_base;
+    }
+
+    /// Keeps no log any more; who waits for it goes on.
+    fn end_log(&mut self) {
+        self.log.writer = None;
+        self.log.older.clear();
+        self.state.append = AppendFacts::default();
+        self.state.effects.set_on(false);
+        self.state.apply_followers();
+        self.open_gate();
+        self.state.apply_disk_errors();
+    }
+
+    /// Lets all output go that waits.
+    pub(super) fn open_gate(&mut self) {
+        let waiting = self.log.gate.open_all();
+        waiting.into_iter().for_each(|id| self.state.make_writable(id));
+    }
+
+    /// Begins or ends the log as `appendonly` says.
+    pub(super) fn apply_appendonly(&mut self) {
+        match (self.state.config.appendonly, self.log.writer.is_some()) {
+            (true, false) => {
+                (self.state.append.is_on, self.state.append.needs_base) = (true, true);
+                self.state.apply_durability();
+            }
+            (false, _) => {
+                if let Err(reason) = self.flush_log() {
+                    log::warn!("{reason}");
+                }
+                self.end_log();
+                if self.state.background.running() == Some(Purpose::Rewrite) {
+                    self.abandon_snapshot("the append log was switched off");
+                }
+            }
+            (true, true) => {}
+        }
+    }
+
+    /// Where the log is, or would be.
+    pub(super) fn log_place(&self) -> Place {
+        if let Some(writer) = &self.log.writer {
+            return writer.place().clone();
+        }
+        let config = &self.state.config;
+        Place { dir: PathBuf::from(&config.appenddirname), log: config.appendfilename.clone() }
+    }
+
+    /// Writes and syncs what there is of the log, while everybody waits.
+    ///
+    /// # Errors
+    /// A text for the log.
+    pub(super) fn flush_log(&mut self) -> Result<(), String> {
+        self.append_log();
+        let Some(writer) = &self.log.writer else { return Ok(()) };
+        let mut files = self.log.older.iter().map(|(file, _)| file).chain([writer.file()]);
+        let synced = files.try_for_each(|file| file.sync_all());
+        synced.map_err(|error| format!("Fail to fsync the AOF file: {}.", error_text(&error)))
+    }
+}
+
+fn promise(fsync: Appendfsync) -> Promise {
+    match fsync {
+        Appendfsync::Always => Promise::BeforeReply,
+        Appendfsync::Everysec | Appendfsync::No => Promise::Soon,
+    }
+}
+
+/// Ends the process at once: replies that are ready must not leave.
+fn exit_unanswered(doing: &str, words: &str) -> ! {
+    log::warn!(
+        "Can't recover from AOF {doing} error when the AOF fsync policy is 'always'. Exiting... ({words})"
+    );
+    process::exit(1)
+}

@@ -1,0 +1,253 @@
+//! A snapshot being taken: begun between two turns, walked in slices, written by the clerk.
+//!
+//! BGSAVE and BGREWRITEAOF are the same walk. A rewrite first has the clerk begin the next file of the
+//! log; the walk begins at the moment when records go there, so the new base and the files from that
+//! one on are the whole log. The manifest names the base only once it is durable.
+//!
+//! The walk waits while the clerk has enough to write. What writes bring up meanwhile cannot wait;
+//! should that become too much, everybody waits a little each turn.
+//!
+//! Invariant: one at a time; a snapshot that fails leaves every file that counts as it was.
+
+use super::Server;
+use crate::base::alloc;
+use crate::base::clock::{Clock, stamp};
+use crate::clerk::{Job, Naming, Plan, Report};
+use crate::command::server::background::Purpose;
+use crate::config::REDIS_VERSION;
+use crate::persist::aof::Manifest;
+use crate::persist::rdb::format;
+use crate::persist::rdb::save::Header;
+use crate::persist::snapshot::Snapshot;
+use std::fs::File;
+use std::mem::take;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{process, thread};
+
+/// Keys that are handed out before the clock is looked at.
+const KEYS: usize = 32;
+/// The same while only marks are taken off.
+const UNMARKED_KEYS: usize = 256;
+/// Bytes that the clerk may have waiting before the walk waits for it.
+const QUEUE_BYTES_MAX: usize = 2 << 20;
+/// Bytes that writes may have brought up beyond that before everybody waits.
+const BACKLOG_BYTES_MAX: usize = 12 << 20;
+/// How long everybody waits then, each turn.
+const BACKLOG_WAIT: Duration = Duration::from_millis(1);
+/// How soon the walk looks whether the clerk has caught up.
+const QUEUE_WAIT_MS: i64 = 1;
+
+/// The snapshot that is being taken, if any.
+#[derive(Default)]
+pub(super) struct Underway {
+    phase: Phase,
+    /// The walk waits for the clerk.
+    stalled: bool,
+}
+
+#[derive(Default)]
+enum Phase {
+    #[default]
+    Idle,
+    /// The clerk makes the file that the log is to go on in.
+    Opening(Manifest),
+    /// The keyspace hands out what it holds. A rewrite knows what the log is to consist of.
+    Walking(Snapshot, Option<Manifest>),
+    /// The clerk writes the rest and puts the file in its place.
+    Writing(Option<Manifest>),
+    /// The clerk throws away what there is.
+    Abandoning { reason: String },
+}
+
+impl Underway {
+    fn is_walking(&self) -> bool {
+        matches!(self.phase, Phase::Walking(..))
+    }
+}
+
+impl Server {
+    /// Begins the snapshot that is due, if none is being taken, or gives up the one that is if that is
+    /// wanted. To be called when all records of the turn are written.
+    pub(super) fn drive_snapshot(&mut self) {
+        if self.state.background.is_cancelled() {
+            self.abandon_snapshot("cancelled");
+        }
+        self.state.schedule_due_snapshots();
+        // The marks of one that was given up have to be gone first.
+        if self.state.keyspace.is_walking() && !self.underway.is_walking() {
+            return;
+        }
+        let Some(purpose) = self.state.background.take_scheduled() else { return };
+        let keys = self.state.keyspace.len() as u64;
+        self.state.background.begin(purpose, self.state.clock.unix_ms(), self.state.changes, keys);
+        match purpose {
+            Purpose::Save => {
+                log::info!("Background saving started");
+                let path = PathBuf::from(&self.state.config.dbfilename);
+                let temporary = path.with_file_name(format!("temp-{}.rdb", process::id()));
+                self.begin_walk(Plan { temporary, path, checksum: false }, None);
+            }
+            Purpose::Rewrite => self.open_next_log_file(),
+        }
+    }
+
+    /// Unix time in milliseconds at which a snapshot has something to do.
+    pub(super) fn next_snapshot_ms(&self) -> Option<i64> {
+        let save = self.state.save_due_s().filter(|_| !self.state.background.is_running());
+        let look = self.underway.stalled.then(|| self.state.clock.unix_ms() + QUEUE_WAIT_MS);
+        save.map(|due_s| due_s * 1000).into_iter().chain(look).min()
+    }
+
+    /// Has the clerk make the file that the log is to go on in; without a log there is only a base.
+    fn open_next_log_file(&mut self) {
+        let place = self.log_place();
+        let known = match self.log.manifest() {
+            Some(manifest) => Ok(manifest.clone()),
+            None => place.create_dir().and_then(|()| place.read_manifest()),
+        };
+        let mut manifest = match known {
+            Ok(manifest) => manifest,
+            Err(reason) => return self.snapshot_over(Err(reason)),
+        };
+        if !self.state.config.appendonly {
+            return self.begin_base(manifest, 0);
+        }
+        let name = manifest.add_incr(&place.log);
+        log::info!("Creating AOF incr file {name} on background rewrite");
+        // A log that is not whole, or not yet there, goes on only once it has that base.
+        let is_whole = !self.state.append.needs_base && !self.log.has_unwritten();
+        let naming = is_whole.then(|| (place.manifest_path(), manifest.to_string().into()));
+        self.clerk.give(Job::Open { path: place.path(name.as_bytes()), naming });
+        self.underway.phase = Phase::Opening(manifest);
+    }
+
+    /// Records go to the new file from here on, and what there is by now is walked.
+    fn begin_rewrite(&mut self, file: File, manifest: Manifest) {
+        // What was executed so far belongs to the file before.
+        self.append_log();
+        if self.log.has_unwritten() && !self.state.append.needs_base {
+            return self.snapshot_over(Err("the append log cannot be written".into()));
+        }
+        self.log_goes_on_in(Arc::new(file), manifest.clone());
+        self.begin_base(manifest, 1);
+    }
+
+    /// Begins the next base of the log, which replaces all files of `manifest` but the last `kept`.
+    fn begin_base(&mut self, mut manifest: Manifest, kept: usize) {
+        let place = self.log_place();
+        let name = manifest.add_base(&place.log, "rdb");
+        manifest.retire_incr(kept);
+        log::info!("Background append only file rewriting started");
+        let temporary = place.path(format!("temp-rewriteaof-bg-{}.aof", process::id()).as_bytes());
+        let path = place.path(name.as_bytes());
+        self.begin_walk(Plan { temporary, path, checksum: false }, Some(manifest));
+    }
+
+    fn begin_walk(&mut self, plan: Plan, next: Option<Manifest>) {
+        let config = &self.state.config;
+        let fields = self.state.keyspace.has_field_deadlines();
+        let header = Header {
+            version: if fields { format::VERSION_FIELD_DEADLINES } else { format::VERSION },
+            redis_version: REDIS_VERSION,
+            created: self.state.clock.unix_ms() / 1000,
+            used_memory: alloc::used(),
+            aof_base: next.is_some(),
+        };
+        self.clerk.give(Job::Begin(Plan { checksum: config.rdbchecksum, ..plan }));
+        let snapshot = Snapshot::begin(&mut self.state.keyspace, &header, config.rdbcompression);
+        self.underway.phase = Phase::Walking(snapshot, next);
+        self.busy = true;
+    }
+
+    /// One slice of the walk; true when another one can follow at once.
+    pub(super) fn walk_snapshot(&mut self, clock: &Clock, slice_ns: u64) -> bool {
+        let Phase::Walking(snapshot, _) = &mut self.underway.phase else {
+            // Only the marks of one that was given up are left.
+            return self.state.keyspace.is_walking() && self.state.keyspace.walk(UNMARKED_KEYS);
+        };
+        let start = stamp();
+        loop {
+            self.underway.stalled = self.clerk.queued_bytes() > QUEUE_BYTES_MAX;
+            if self.underway.stalled {
+                if snapshot.memory() > BACKLOG_BYTES_MAX {
+                    thread::sleep(BACKLOG_WAIT);
+                }
+                return false;
+            }
+            let more = self.state.keyspace.walk(KEYS);
+            if snapshot.has_piece() {
+                self.clerk.give(Job::Write(snapshot.take_piece()));
+            }
+            if !more {
+                break;
+            }
+            if clock.elapsed_ns(start, stamp()) > slice_ns {
+                return true;
+            }
+        }
+        self.finish_walk();
+        false
+    }
+
+    fn finish_walk(&mut self) {
+        let Phase::Walking(snapshot, next) = take(&mut self.underway.phase) else { return };
+        self.clerk.give(Job::Write(snapshot.finish()));
+        let naming = next.as_ref().map(|manifest| self.naming(manifest));
+        self.clerk.give(Job::Finish { naming });
+        self.underway.phase = Phase::Writing(next);
+    }
+
+    /// How the log becomes what `manifest` says, in which what is no longer needed is history.
+    fn naming(&self, manifest: &Manifest) -> Naming {
+        let place = self.log_place();
+        let last = Manifest { history: Vec::new(), ..manifest.clone() };
+        Naming {
+            path: place.manifest_path(),
+            manifest: manifest.to_string().into(),
+            obsolete: manifest.history.iter().map(|part| place.path(&part.name)).collect(),
+            manifest_without: last.to_string().into(),
+        }
+    }
+
+    /// Gives the snapshot up whose walk is under way; what there is of its file is thrown away.
+    pub(super) fn abandon_snapshot(&mut self, reason: &str) {
+        if self.underway.is_walking() {
+            self.state.keyspace.abandon_walk();
+            self.clerk.give(Job::Abandon);
+            (self.underway.phase, self.underway.stalled) =
+                (Phase::Abandoning { reason: reason.to_owned() }, false);
+            self.busy = true;
+        }
+    }
+
+    /// The clerk has something to tell.
+    pub(super) fn clerk_told(&mut self) {
+        while let Some(report) = self.clerk.take_report() {
+            self.clerk_reported(report);
+        }
+    }
+
+    pub(super) fn clerk_reported(&mut self, report: Report) {
+        match (report, take(&mut self.underway.phase)) {
+            (Report::Opened(file), Phase::Opening(manifest)) => self.begin_rewrite(file, manifest),
+            (Report::Finished { bytes }, Phase::Writing(next)) => {
+                if let Some(manifest) = next {
+                    self.log_was_rewritten(manifest, bytes);
+                }
+                self.snapshot_over(Ok(()));
+            }
+            (Report::Failed(failure), _) => self.snapshot_over(Err(failure.to_string())),
+            (Report::Abandoned, Phase::Abandoning { reason }) => self.snapshot_over(Err(reason)),
+            (_, phase) => self.underway.phase = phase,
+        }
+    }
+
+    fn snapshot_over(&mut self, outcome: Result<(), String>) {
+        if outcome.is_err() && self.state.background.running() == Some(Purpose::Rewrite) {
+            self.log_was_not_rewritten();
+        }
+        self.state.snapshot_ended(outcome);
+    }
+}

@@ -1,0 +1,134 @@
+//! Snapshots that are taken while the server goes on.
+
+use std::fs;
+
+use crate::support::aof::WITH_LOG;
+use crate::support::*;
+
+fn wait_for_end(server: &Server) {
+    server.wait_until("the snapshot is over", |server| {
+        server.info("rdb_bgsave_in_progress") == "0"
+            && server.info("aof_rewrite_in_progress") == "0"
+    });
+}
+
+fn fill(client: &mut Client, keys: usize) {
+    for index in 0..keys {
+        let line = match index % 5 {
+            0 => format!("SET key:{index} {index} EX 1000"),
+            1 => format!("RPUSH key:{index} a b {index}"),
+            2 => format!("HSET key:{index} f {index} g {}", "x".repeat(100)),
+            3 => format!("ZADD key:{index} 1.5 a {index} b"),
+            _ => format!("SADD key:{index} 1 2 three"),
+        };
+        client.send(&encode(&split_args(&line)));
+    }
+    (0..keys).for_each(|_| drop(client.recv()));
+}
+
+#[test]
+fn a_rewritten_log_holds_what_was_there_and_what_came_since() {
+    each_backend_with_mut(&WITH_LOG, |server| {
+        let mut client = server.client();
+        fill(&mut client, 5000);
+        client.check("BGREWRITEAOF", simple("Background append only file rewriting started"));
+        let error = "ERR Background append only file rewriting already in progress";
+        client.check("BGREWRITEAOF", err(error));
+        for index in 0..2000 {
+            client.run(&format!("DEL key:{index}"));
+            client.run(&format!("SET new:{index} v"));
+        }
+        wait_for_end(server);
+        let digest = client.run("DEBUG DIGEST");
+        assert_eq!(server.info("aof_last_bgrewrite_status"), "ok");
+        assert_eq!(server.info("aof_rewrites"), "1");
+        let names: Vec<_> = fs::read_dir(server.dir().join("appendonlydir")).expect("it").collect();
+        assert_eq!(names.len(), 3, "base, incr and manifest: {names:?}");
+        server.restart();
+        assert_eq!(server.client().run("DEBUG DIGEST"), digest);
+    });
+}
+
+#[test]
+fn a_log_can_be_begun_and_ended_while_the_server_runs() {
+    each_backend_with_mut(&[], |server| {
+        let mut client = server.client();
+        fill(&mut client, 1000);
+        client.check("CONFIG SET appendonly yes", ok());
+        server.wait_until("it has its base", |server| server.info("aof_rewrites") == "1");
+        client.check("SET late 1", ok());
+        client.check("CONFIG SET appendonly no", ok());
+        client.check("SET too-late 1", ok());
+        client.check("CONFIG SET appendonly yes", ok());
+        server.wait_until("it has another", |server| server.info("aof_rewrites") == "2");
+        client.check("SET last 1", ok());
+        let digest = client.run("DEBUG DIGEST");
+        server.restart_with(&["--appendonly", "yes"]);
+        assert_eq!(server.client().run("DEBUG DIGEST"), digest);
+    });
+}
+
+#[test]
+fn a_snapshot_is_of_the_moment_it_began_at() {
+    each_backend_with_mut(&["--dbfilename", "test.rdb"], |server| {
+        let mut client = server.client();
+        fill(&mut client, 5000);
+        let digest = client.run("DEBUG DIGEST");
+        let replies = client.pipeline(&["BGSAVE", "FLUSHALL", "SET a 1"]);
+        assert_eq!(replies[0], simple("Background saving started"));
+        wait_for_end(server);
+        assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
+        // The two changes that came after the turn's end, or none if they came before it.
+        let changes: i64 = server.info("rdb_changes_since_last_save").parse().expect("a number");
+        server.restart();
+        let loaded = server.client().run("DEBUG DIGEST");
+        match changes {
+            0 => server.client().check("DBSIZE", int(1)),
+            _ => assert_eq!(loaded, digest),
+        }
+    });
+}
+
+#[test]
+fn a_save_can_be_scheduled_and_cancelled() {
+    each_backend_with_mut(&WITH_LOG, |server| {
+        let mut client = server.client();
+        let replies = client.pipeline(&["MULTI", "BGSAVE", "EXEC"]);
+        assert_eq!(replies[2], array([simple("Background saving scheduled")]));
+        wait_for_end(server);
+        let error = "ERR Background saving is currently not in progress or scheduled";
+        client.check("BGSAVE CANCEL", err(error));
+        client.check("BGSAVE LATER", err("ERR syntax error"));
+        server.wait_until("it is saved", |server| server.info("rdb_saves") == "1");
+    });
+}
+
+#[test]
+fn save_points_save() {
+    each_backend_with_mut(&["--save", "1 2"], |server| {
+        let mut client = server.client();
+        client.check("SET a 1", ok());
+        client.check("SET b 1", ok());
+        server.wait_until("it is saved", |server| server.info("rdb_saves") == "1");
+        assert_eq!(server.info("rdb_changes_since_last_save"), "0");
+        assert!(server.dir().join("dump.rdb").exists());
+    });
+}
+
+#[test]
+fn a_save_that_fails_refuses_writes_until_one_succeeds() {
+    each_backend_with_mut(&["--save", "3600 1"], |server| {
+        let mut client = server.client();
+        fs::create_dir(server.dir().join("dump.rdb")).expect("in the way");
+        client.check("SET a 1", ok());
+        client.run("BGSAVE");
+        server.wait_until("it failed", |server| server.info("rdb_last_bgsave_status") == "err");
+        assert!(client.run("SET a 2").text().starts_with("MISCONF Redis is configured to save"));
+        assert!(client.run("PING").text().starts_with("MISCONF"));
+        client.check("GET a", bulk("1"));
+        fs::remove_dir(server.dir().join("dump.rdb")).expect("out of the way");
+        client.run("BGSAVE");
+        server.wait_until("it worked", |server| server.info("rdb_last_bgsave_status") == "ok");
+        client.check("SET a 2", ok());
+    });
+}

@@ -1,0 +1,128 @@
+//! What a data set may look like after a crash, judged by what clients were told before it.
+//!
+//! Each writer appends 1, 2, 3 ... to a list of its own, in a second list within the same transaction
+//! as well, and notes what it sent and what was acknowledged; observers note how long they saw a list
+//! to be. The numbers make order and holes visible (as in Jepsen's list-append).
+//!
+//! Invariant: forged histories are rejected; its own tests see to that.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+
+use super::{Client, Value, encode};
+
+/// Requests that a writer has under way at most.
+const PIPELINE_MAX: i64 = 4;
+
+/// What was told of one list before the crash.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// The highest number that was sent.
+    pub sent: AtomicI64,
+    /// The highest one that was acknowledged.
+    pub acknowledged: AtomicI64,
+    /// The greatest length that was seen.
+    pub observed: AtomicI64,
+}
+
+/// The two lists of a writer, as they were found after the crash.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    pub list: Vec<i64>,
+    pub twin: Vec<i64>,
+}
+
+/// What is wrong with what was found, if `strict` that something acknowledged or observed is lost.
+pub fn judge(told: &Told, found: &Found, strict: bool) -> Result<(), String> {
+    let len = found.list.len() as i64;
+    let promised =
+        told.acknowledged.load(Ordering::Relaxed).max(told.observed.load(Ordering::Relaxed));
+    if found.list != found.twin {
+        return Err(format!("half of a transaction: {len} and {}", found.twin.len()));
+    }
+    if found.list != (1..=len).collect::<Vec<_>>() {
+        return Err("numbers are missing or out of order".into());
+    }
+    if len > told.sent.load(Ordering::Relaxed) {
+        return Err("something appeared that nobody sent".into());
+    }
+    if strict && len < promised {
+        return Err(format!("{promised} was promised and {len} is there"));
+    }
+    Ok(())
+}
+
+/// Appends until the server is gone.
+pub fn write(address: SocketAddr, writer: usize, told: &Told) {
+    let Ok(mut client) = Client::connect(address) else { return };
+    let (mut sent, mut acknowledged) = (told.sent.load(Ordering::Relaxed), 0);
+    loop {
+        while sent - acknowledged.max(told.acknowledged.load(Ordering::Relaxed)) < PIPELINE_MAX {
+            sent += 1;
+            told.sent.store(sent, Ordering::Relaxed);
+            let (list, twin, number) = (list(writer), twin(writer), sent.to_string());
+            let requests = [
+                encode(&["MULTI"]),
+                encode(&["RPUSH", &list, &number]),
+                encode(&["RPUSH", &twin, &number]),
+                encode(&["EXEC"]),
+            ];
+            if client.try_send(&requests.concat()).is_err() {
+                return;
+            }
+        }
+        for _ in 0..3 {
+            if client.try_recv().is_none() {
+                return;
+            }
+        }
+        let Some(Value::Array(lengths)) = client.try_recv() else { return };
+        if let [Value::Int(len), _] = lengths[..] {
+            acknowledged = len;
+            told.acknowledged.store(len, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Looks at the lists until the server is gone.
+pub fn observe(address: SocketAddr, told: &[Told]) {
+    let Ok(mut client) = Client::connect(address) else { return };
+    for writer in (0..told.len()).cycle() {
+        if client.try_send(&encode(&["LLEN", &list(writer)])).is_err() {
+            return;
+        }
+        match client.try_recv() {
+            Some(Value::Int(len)) => drop(told[writer].observed.fetch_max(len, Ordering::Relaxed)),
+            _ => return,
+        }
+    }
+}
+
+/// Runs writers and two observers until `end` has put an end to the server.
+pub fn run(address: SocketAddr, told: &[Told], end: impl FnOnce()) {
+    thread::scope(|scope| {
+        for (writer, told) in told.iter().enumerate() {
+            scope.spawn(move || write(address, writer, told));
+        }
+        (0..2).for_each(|_| drop(scope.spawn(|| observe(address, told))));
+        end();
+    });
+}
+
+/// The lists of a writer as the server has them.
+pub fn find(client: &mut Client, writer: usize) -> Found {
+    let mut numbers = |key: &str| {
+        let Value::Array(items) = client.cmd(&["LRANGE", key, "0", "-1"]) else { panic!("a list") };
+        items.iter().map(|item| item.text().parse().expect("a number")).collect()
+    };
+    Found { list: numbers(&list(writer)), twin: numbers(&twin(writer)) }
+}
+
+fn list(writer: usize) -> String {
+    format!("log:{writer}")
+}
+
+fn twin(writer: usize) -> String {
+    format!("twin:{writer}")
+}
