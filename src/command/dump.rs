@@ -74,12 +74,16 @@ fn dump_key(ctx: &mut Ctx) -> Outcome {
 fn restore_key(ctx: &mut Ctx) -> Outcome {
     let options = RestoreOptions::parse(ctx)?;
     let key = ctx.arg(1);
+    ctx.state.room_for(ctx.arg(3).len())?;
     if !options.replace && ctx.db().write_lookup(key).is_some() {
         return Err(errors::BUSY_KEY.into());
     }
     let deadline = deadline(ctx, options.absolute)?;
-    let read =
-        Options { text_bytes_max: ctx.state.config.proto_max_bulk_len, ..ctx.state.load_options() };
+    let read = Options {
+        text_bytes_max: ctx.state.config.proto_max_bulk_len,
+        unpacked_bytes_max: ctx.state.piece_max(),
+        ..ctx.state.load_options()
+    };
     let value = restore(ctx.arg(3), &read).map_err(|refusal| match refusal {
         Refusal::Footer => errors::RESTORE_FOOTER,
         Refusal::Content(reason) => {

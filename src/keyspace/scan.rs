@@ -3,7 +3,7 @@
 //! The cursor is that of `ds::segments`: a key that is there throughout a scan is visited exactly
 //! once.
 //!
-//! Invariant: visits only keys that are not past their deadline.
+//! Invariant: visits only keys that are not past their deadline, unless it is asked for all.
 
 use crate::ds::arena::Ref;
 use crate::keyspace::db::Db;
@@ -44,11 +44,17 @@ impl Db {
     /// Calls `visit` for every key, in no particular order.
     pub fn for_each(&self, visit: &mut Visit<'_>) {
         self.shared.marks.see_all();
-        for &at in self.store.table().iter() {
-            if self.is_live(at) {
-                visit(self.store.key(at), self.store.value(at), &self.store.facts(at));
-            }
-        }
+        let all = self.store.table().iter().copied();
+        all.filter(|at| self.is_live(*at)).for_each(|at| self.show(at, visit));
+    }
+
+    /// As [`Db::for_each`], keys past their deadline and not yet removed included.
+    pub fn for_each_held(&self, visit: &mut Visit<'_>) {
+        self.store.table().iter().for_each(|at| self.show(*at, visit));
+    }
+
+    fn show(&self, at: Ref, visit: &mut Visit<'_>) {
+        visit(self.store.key(at), self.store.value(at), &self.store.facts(at));
     }
 
     /// Some key, all equally likely; `None` when there is none. Keys past their deadline that it

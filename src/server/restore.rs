@@ -7,6 +7,7 @@ use crate::base::alloc;
 use crate::base::clock::unix_us_now;
 use crate::command::State;
 use crate::command::replay::Replayer;
+use crate::command::server::save::LoadError;
 use crate::config::REDIS_VERSION;
 use crate::observe::AppendFacts;
 use crate::persist::aof::load::load;
@@ -29,9 +30,10 @@ pub fn restore(state: &mut State) -> Result<Option<Writer>, String> {
 
 fn load_snapshot(state: &mut State) -> Result<(), String> {
     let began_us = unix_us_now();
-    let there = state
-        .load_snapshot(false)
-        .map_err(|_| "Fatal error loading the DB, check server logs. Exiting.")?;
+    let there = state.load_snapshot(false).map_err(|error| match error {
+        LoadError::Open(_) => "Fatal error loading the DB, check server logs. Exiting.",
+        LoadError::Content(_) => "Terminating server after rdb file reading failure.",
+    })?;
     if there {
         let seconds = (unix_us_now() - began_us) as f64 / 1e6;
         log::info!("DB loaded from disk: {seconds:.3} seconds");

@@ -33,7 +33,7 @@ pub const EXCLUDED: &[(&str, &str)] = &[
         "Redis 7.2 looks at a name only up to its first zero byte, 7.0 at all of it",
     ),
     ("auth", "Redis 7.2 leaves a failed AUTH without a reply when others are pending"),
-    ("dump", "the payload's version differs; persistence has its own tests"),
+    ("dump", "the payload's version differs; audits exchange payloads"),
     ("restore", "as DUMP"),
     ("migrate", "opens connections"),
     ("wait", "blocks; replication has its own tests"),

@@ -185,6 +185,26 @@ impl Pair {
             let (seed, index, key) = (self.seed, self.index, key.escape_ascii());
             assert!(same, "SEED={seed}, after {index}: {name} {key}\n{ours:?}\n{theirs:?}");
         }
+        self.exchange(key);
+    }
+
+    /// Restores what each server dumps of a key at the other one, to the same signature.
+    fn exchange(&mut self, key: &[u8]) {
+        const COPY: &[u8] = b"copy of the audit";
+        let payloads = self.auditors.each_mut().map(|client| client.cmd(&[b"DUMP", key]));
+        let [Value::Bulk(ours), Value::Bulk(theirs)] = payloads else { return };
+        let both = self.auditors.iter_mut().zip([theirs, ours]);
+        let digests: Vec<_> = both
+            .map(|(client, payload)| {
+                let restored = client.cmd(&[b"RESTORE", COPY, b"0", &payload]);
+                assert_eq!(restored, ok(), "{} of {}", payload.escape_ascii(), key.escape_ascii());
+                let digest = client.cmd(&[b"DEBUG".as_slice(), b"DIGEST-VALUE", COPY]);
+                client.cmd(&[b"DEL", COPY]);
+                digest
+            })
+            .collect();
+        let (seed, index, key) = (self.seed, self.index, key.escape_ascii());
+        assert_eq!(digests[0], digests[1], "SEED={seed}, after {index}: payloads of {key}");
     }
 }
 

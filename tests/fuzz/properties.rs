@@ -89,7 +89,13 @@ pub fn rdb_load(input: &[u8]) {
         zset: zset::Limits { entries: 4, value: 16 },
         hash: hash::Limits { fields_max: 4, bytes_max: 16 },
     };
-    let options = load::Options { databases: 4, checksum: false, text_bytes_max: 1 << 20, limits };
+    let options = load::Options {
+        databases: 4,
+        checksum: false,
+        text_bytes_max: 1 << 20,
+        unpacked_bytes_max: 1 << 20,
+        limits,
+    };
     let mut keyspace = Keyspace::new(4, 1);
     let mut intake = Intake::new(&mut keyspace, Expired::Keep, true);
     let file = [b"REDIS0012", input].concat();

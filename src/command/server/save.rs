@@ -174,6 +174,7 @@ impl State {
             databases: self.keyspace.databases() as u64,
             checksum: self.snapshots.checks_sums,
             text_bytes_max: u64::MAX,
+            unpacked_bytes_max: u64::MAX,
             limits: limits(&self.config),
         }
     }

@@ -20,7 +20,13 @@ pub fn check(path: &Path, limits: Limits, out: &mut dyn Write) -> io::Result<Opt
     let now = unix_us_now() / 1000;
     let mut visit = Visit { out, told: Ok(()), now, keys: 0, expires: 0, already_expired: 0 };
     visit.say(0, &format!("Checking RDB file {}", path.display()));
-    let options = Options { databases: u64::MAX, checksum: true, text_bytes_max: u64::MAX, limits };
+    let options = Options {
+        databases: u64::MAX,
+        checksum: true,
+        text_bytes_max: u64::MAX,
+        unpacked_bytes_max: u64::MAX,
+        limits,
+    };
     let loaded = load(&mut file, &options, &mut visit);
     match &loaded {
         Ok(loaded) => visit.say(loaded.bytes, "\\o/ RDB looks OK! \\o/"),

@@ -136,7 +136,8 @@ impl Stream<'_> {
         save::select_db(&mut self.chunk, index);
         save::resize_db(&mut self.chunk, db.len(), db.expires());
         let mut outcome = Ok(());
-        db.for_each(&mut |key, value, facts| {
+        // Whoever reads the file decides what is past its deadline.
+        db.for_each_held(&mut |key, value, facts| {
             if outcome.is_ok() {
                 save::entry_head(&mut self.chunk, key, facts, value);
                 let mut progress = Progress::default();

@@ -33,6 +33,9 @@ pub struct Options {
     pub checksum: bool,
     /// Longest string that is taken, in bytes.
     pub text_bytes_max: u64,
+    /// Bytes that all compressed strings may have together: the one thing that can grow beyond what
+    /// was sent.
+    pub unpacked_bytes_max: u64,
     /// Up to where collections are kept packed.
     pub limits: Limits,
 }
@@ -107,7 +110,7 @@ pub fn load(
     options: &Options,
     sink: &mut dyn Sink,
 ) -> Result<Loaded, Error> {
-    let source = Source::new(reader, BUFFER_BYTES, options.checksum, options.text_bytes_max);
+    let source = Source::new(reader, BUFFER_BYTES, options);
     let mut loader = Loader {
         source,
         options,
@@ -305,7 +308,7 @@ pub fn load_value(
 ) -> Result<Option<Value>, Reason> {
     let mut reader = payload;
     let buffer = payload.len().min(BUFFER_BYTES);
-    let mut source = Source::new(&mut reader, buffer, false, options.text_bytes_max);
+    let mut source = Source::new(&mut reader, buffer, &Options { checksum: false, ..*options });
     match source.byte()? {
         kind::STRING => {
             let mut text = Vec::new();

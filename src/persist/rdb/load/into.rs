@@ -5,7 +5,6 @@
 use super::error::Reason;
 use super::{Content, Entry, Note, Sink};
 use crate::base::clock::unix_us_now;
-use crate::base::text::repr;
 use crate::keyspace::{Expiry, Keyspace};
 
 /// Keys left out that are named in the log.
@@ -78,7 +77,8 @@ impl Sink for Intake<'_> {
             Note::Aux { name, value } => tell(name, value),
             Note::EmptyKey(key) => {
                 if self.keys_empty < NAMED_MAX {
-                    log::info!("rdbLoadObject skipping empty key: {}", repr(key));
+                    let key = String::from_utf8_lossy(key);
+                    log::info!("rdbLoadObject skipping empty key: {key}");
                 }
                 self.keys_empty += 1;
             }

@@ -20,9 +20,6 @@ use crate::base::num;
 use crate::ds::listpack::{Item, Listpack, View};
 use crate::types::zset::{Limits, Zset};
 
-pub const BAD_ZIPLIST: &str = "Ziplist integrity check failed.";
-pub const BAD_LISTPACK: &str = "Listpack integrity check failed.";
-
 /// What ends a ziplist and a zipmap.
 const END: u8 = 0xff;
 const ZIPLIST_HEADER_BYTES: usize = 10;

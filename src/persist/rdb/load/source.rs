@@ -5,6 +5,7 @@
 use std::io::{ErrorKind, Read};
 
 use super::super::format::length;
+use super::Options;
 use super::error::Reason;
 use crate::base::crc::Crc64;
 use crate::base::lzf;
@@ -28,6 +29,8 @@ pub struct Source<'r> {
     summed: usize,
     /// Longest text that is taken.
     text_bytes_max: u64,
+    /// Bytes that compressed texts may still have.
+    unpacked_left: u64,
     /// A text in its compressed form.
     packed: Vec<u8>,
 }
@@ -39,23 +42,18 @@ enum Length {
 }
 
 impl<'r> Source<'r> {
-    /// Reads from `reader` with a buffer of `buffer` bytes, at least 16, and refuses longer texts than
-    /// `text_bytes_max`.
-    pub fn new(
-        reader: &'r mut dyn Read,
-        buffer: usize,
-        checksum: bool,
-        text_bytes_max: u64,
-    ) -> Source<'r> {
+    /// Reads from `reader` with a buffer of `buffer` bytes, at least 16, within the bounds of `options`.
+    pub fn new(reader: &'r mut dyn Read, buffer: usize, options: &Options) -> Source<'r> {
         Source {
             reader,
             buffer: vec![0; buffer.max(16)].into_boxed_slice(),
             at: 0,
             end: 0,
             before: 0,
-            sum: checksum.then(Crc64::new),
+            sum: options.checksum.then(Crc64::new),
             summed: 0,
-            text_bytes_max,
+            text_bytes_max: options.text_bytes_max,
+            unpacked_left: options.unpacked_bytes_max,
             packed: Vec::new(),
         }
     }
@@ -206,6 +204,8 @@ impl<'r> Source<'r> {
     fn packed_text(&mut self, out: &mut Vec<u8>) -> Result<(), Reason> {
         let (packed_len, len) = (self.count()?, self.count()?);
         self.check_len(packed_len.max(len))?;
+        let left = self.unpacked_left.checked_sub(len);
+        self.unpacked_left = left.ok_or(Reason::Corrupt("Strings longer than allowed"))?;
         let mut packed = std::mem::take(&mut self.packed);
         packed.clear();
         let read = self.bytes(packed_len, &mut packed);

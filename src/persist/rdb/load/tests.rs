@@ -24,7 +24,13 @@ fn options() -> Options {
         zset: zset::Limits { entries: 8, value: 20 },
         hash: hash::Limits { fields_max: 8, bytes_max: 20 },
     };
-    Options { databases: DATABASES.into(), checksum: true, text_bytes_max: 1 << 20, limits }
+    Options {
+        databases: DATABASES.into(),
+        checksum: true,
+        text_bytes_max: 1 << 20,
+        unpacked_bytes_max: 1 << 30,
+        limits,
+    }
 }
 
 fn keyspace() -> Keyspace {
@@ -469,16 +475,26 @@ fn what_cannot_be_is_refused() {
         "Intset integrity",
     );
     check_refused(v, kind::HASH, b"\x02\x01f\x01v\x01f\x01w", "Duplicate hash fields");
-    check_refused(v, kind::HASH_LISTPACK, &listpack(&["f", "v", "f", "w"]), "Listpack integrity");
-    check_refused(v, kind::HASH_LISTPACK, &listpack(&["f"]), "Listpack integrity");
-    check_refused(v, kind::HASH_ZIPLIST, &ziplist(&[b"\x01f"]), "Ziplist integrity");
+    check_refused(
+        v,
+        kind::HASH_LISTPACK,
+        &listpack(&["f", "v", "f", "w"]),
+        "Hash listpack integrity",
+    );
+    check_refused(v, kind::HASH_LISTPACK, &listpack(&["f"]), "Hash listpack integrity");
+    check_refused(v, kind::HASH_ZIPLIST, &ziplist(&[b"\x01f"]), "Hash ziplist integrity");
     check_refused(v, kind::HASH_ZIPMAP, &blob(b"\x01\x01a\x05\x00x\xff"), "Zipmap integrity");
     check_refused(v, kind::HASH_ZIPMAP, &blob(b"\x00\xff"), "Zipmap integrity");
     check_refused(v, kind::ZSET, b"\x02\x01a\x011\x01a\x012", "Duplicate zset fields");
     check_refused(v, kind::ZSET, b"\x01\x01a\xfd", "NAN score");
     check_refused(v, kind::ZSET_2, b"\x01\x01a\0\0\0\0\0\0\xf8\x7f", "NAN score");
     check_refused(v, kind::ZSET_LISTPACK, &listpack(&["a", "nan"]), "no number");
-    check_refused(v, kind::ZSET_LISTPACK, &listpack(&["a", "1", "a", "2"]), "Listpack integrity");
+    check_refused(
+        v,
+        kind::ZSET_LISTPACK,
+        &listpack(&["a", "1", "a", "2"]),
+        "Zset listpack integrity",
+    );
     check_refused(
         v,
         kind::LIST_QUICKLIST_2,
@@ -516,6 +532,17 @@ fn lengths_that_are_only_announced_take_no_memory() {
         let value = b"\x81\x40\0\0\0\0\0\0\0\x01a";
         assert!(read(&file("REDIS0011", kind, value), &unlimited).is_err());
     }
+}
+
+#[test]
+fn compression_cannot_ask_for_more_than_is_allowed() {
+    let bounded = Options { unpacked_bytes_max: 350, ..options() };
+    let packed = b"\xc3\x0a\x40\xc8\x02aba\xe0\xba\x01\x01ab";
+    let list = |count: u8| [&[kind::LIST, count][..], &packed.repeat(count.into())].concat();
+    assert!(load_value(&list(1), 10, &bounded).is_ok());
+    assert!(
+        load_value(&list(2), 10, &bounded).is_err() && load_value(&list(2), 10, &options()).is_ok()
+    );
 }
 
 #[test]

@@ -35,6 +35,12 @@ const ELEMENT_BYTES_MAX: usize = (1 << 32) - 64;
 /// Every hash is read at this time, so that no field is past its deadline yet.
 const BEFORE_ALL: i64 = i64::MIN;
 
+/// What is said of a ziplist and of a listpack.
+const BAD_ZSET: [&str; 2] =
+    ["Zset ziplist integrity check failed.", "Zset listpack integrity check failed."];
+const BAD_HASH: [&str; 2] =
+    ["Hash ziplist integrity check failed.", "Hash listpack integrity check failed."];
+
 type Read<T = Value> = Result<Option<T>, Reason>;
 
 /// Reads a value of any kind but a string. None when it has no elements.
@@ -50,12 +56,12 @@ pub fn read(source: &mut Source<'_>, kind: u8, version: u32, limits: &Limits) ->
         kind::SET_LISTPACK => set_listpack(source, &limits.set),
         kind::ZSET => zset(source, limits.zset, text_score),
         kind::ZSET_2 => zset(source, limits.zset, binary_score),
-        kind::ZSET_ZIPLIST => zset_packed(ziplist_pairs(source)?, limits.zset),
-        kind::ZSET_LISTPACK => zset_packed(listpack_pairs(source)?, limits.zset),
+        kind::ZSET_ZIPLIST => zset_packed(ziplist_pairs(source, BAD_ZSET[0])?, limits.zset),
+        kind::ZSET_LISTPACK => zset_packed(listpack_pairs(source, BAD_ZSET[1])?, limits.zset),
         kind::HASH => hash(source, limits.hash, plain_field),
         kind::HASH_ZIPMAP => hash_zipmap(source, limits.hash),
-        kind::HASH_ZIPLIST => hash_packed(ziplist_pairs(source)?, limits.hash),
-        kind::HASH_LISTPACK => hash_packed(listpack_pairs(source)?, limits.hash),
+        kind::HASH_ZIPLIST => hash_packed(ziplist_pairs(source, BAD_HASH[0])?, limits.hash),
+        kind::HASH_LISTPACK => hash_packed(listpack_pairs(source, BAD_HASH[1])?, limits.hash),
         kind::VALKEY_HASH_DEADLINES if valkey => hash(source, limits.hash, valkey_field),
         kind::HASH_DEADLINES_PRE_GA => hash(source, limits.hash, timed_field(1)),
         kind::HASH_LISTPACK_DEADLINES_PRE_GA => hash_triples(source, limits.hash),
@@ -122,7 +128,8 @@ fn list_ziplist(source: &mut Source<'_>, limit: NodeLimit) -> Read {
     source.text(&mut bytes)?;
     let mut quick = Quicklist::new(limit);
     let mut buffer = itoa::Buffer::new();
-    for item in packed::ziplist(&bytes).ok_or(Reason::Corrupt(packed::BAD_ZIPLIST))? {
+    let items = packed::ziplist(&bytes);
+    for item in items.ok_or(Reason::Corrupt("List ziplist integrity check failed."))? {
         quick.push(End::Back, item.text(&mut buffer));
     }
     Ok((!quick.is_empty()).then(|| List::Quick(Box::new(quick)).into()))
@@ -143,7 +150,8 @@ fn quicklist(
 
 fn ziplist_node(source: &mut Source<'_>, bytes: &mut Vec<u8>) -> Result<Listpack, Reason> {
     source.text(bytes)?;
-    let items = packed::ziplist(bytes).ok_or(Reason::Corrupt(packed::BAD_ZIPLIST))?;
+    let items = packed::ziplist(bytes);
+    let items = items.ok_or(Reason::Corrupt("Ziplist integrity check failed."))?;
     Ok(packed::to_listpack(items))
 }
 
@@ -153,7 +161,7 @@ fn node(source: &mut Source<'_>, bytes: &mut Vec<u8>) -> Result<Listpack, Reason
     match container {
         format::NODE_PACKED => match View::checked(bytes) {
             Some(_) => Ok(Listpack::from_bytes(std::mem::take(bytes))),
-            None => Err(Reason::Corrupt(packed::BAD_LISTPACK)),
+            None => Err(Reason::Corrupt("Listpack integrity check failed.")),
         },
         format::NODE_PLAIN if !bytes.is_empty() => {
             let mut pack = Listpack::new();
@@ -254,22 +262,22 @@ fn text_score(source: &mut Source<'_>) -> Result<f64, Reason> {
     num::parse_bound(&text[..len]).ok_or(Reason::Corrupt("Zset score that is no number"))
 }
 
-/// A listpack of pairs, checked; none without elements.
-fn listpack_pairs(source: &mut Source<'_>) -> Read<Listpack> {
+/// A listpack of pairs, checked, or the error `bad`; none without elements.
+fn listpack_pairs(source: &mut Source<'_>, bad: &'static str) -> Read<Listpack> {
     let mut bytes = Vec::new();
     source.text(&mut bytes)?;
     let view = View::checked(&bytes).filter(|view| packed::are_pairs(view.iter()));
-    let is_empty = view.ok_or(Reason::Corrupt(packed::BAD_LISTPACK))?.is_empty();
+    let is_empty = view.ok_or(Reason::Corrupt(bad))?.is_empty();
     bytes.shrink_to_fit();
     Ok((!is_empty).then(|| Listpack::from_bytes(bytes)))
 }
 
-/// A ziplist of pairs, checked, as a listpack; none without elements.
-fn ziplist_pairs(source: &mut Source<'_>) -> Read<Listpack> {
+/// A ziplist of pairs, checked, as a listpack, or the error `bad`; none without elements.
+fn ziplist_pairs(source: &mut Source<'_>, bad: &'static str) -> Read<Listpack> {
     let mut bytes = Vec::new();
     source.text(&mut bytes)?;
     let items = packed::ziplist(&bytes).filter(|items| packed::are_pairs(items.clone()));
-    let pack = packed::to_listpack(items.ok_or(Reason::Corrupt(packed::BAD_ZIPLIST))?);
+    let pack = packed::to_listpack(items.ok_or(Reason::Corrupt(bad))?);
     Ok((!pack.view().is_empty()).then_some(pack))
 }
 
