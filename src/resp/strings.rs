@@ -6,9 +6,9 @@
 //!
 //! Invariant: writes what [`Reply`](super::Reply) would.
 
-/// Least and most bytes of room that are made at once, but for a string that needs more.
-const ROOM_BYTES_MIN: usize = 512;
-const ROOM_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of room that are made at once, but for a string that needs more: as few as the processor
+/// fills without ado.
+const ROOM_BYTES: usize = 1024;
 /// Bytes around a string at most.
 const FRAME_LEN_MAX: usize = 24;
 
@@ -33,15 +33,14 @@ static HEADERS: [([u8; HEADER_BYTES], u8); 100] = {
 /// Appends strings to a buffer, which has its right length again when this is dropped.
 pub struct Strings<'a> {
     out: &'a mut Vec<u8>,
-    start: usize,
     /// Where the next string goes; behind it is room.
     end: usize,
 }
 
 impl<'a> Strings<'a> {
     pub(super) fn new(out: &'a mut Vec<u8>) -> Strings<'a> {
-        let start = out.len();
-        Strings { out, start, end: start }
+        let end = out.len();
+        Strings { out, end }
     }
 
     /// A string of bytes.
@@ -70,11 +69,10 @@ impl<'a> Strings<'a> {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// Makes room up to `needed`, and for as much again as was written.
+    /// Makes room up to `needed` at least.
     #[cold]
     fn make_room(&mut self, needed: usize) {
-        let ahead = (self.end - self.start).clamp(ROOM_BYTES_MIN, ROOM_BYTES_MAX);
-        self.out.resize(needed.max(self.end + ahead), 0);
+        self.out.resize(needed.max(self.end + ROOM_BYTES), 0);
     }
 }
 
