@@ -1,9 +1,10 @@
 //! `cargo bench --bench sidecar`: a server beside an application, in a container's memory.
 //!
-//! Two runs. `soak` puts the server into a memory control group of 128 MiB and keeps it full of
+//! Three runs. `soak` puts the server into a memory control group of 128 MiB and keeps it full of
 //! Django-like sessions: does it live, does it answer, how much does it hold. `samples` looks at
 //! `used_memory` and resident memory a hundred times a second under every eviction policy and
-//! three mixes of values: how far does it go beyond `maxmemory`. The server runs on core 0, this
+//! three mixes of values: how far does it go beyond `maxmemory`. `hits` compares how often a cache that
+//! is too small has what it is asked for with redis-server. The server runs on core 0, this
 //! process, the clients, on core 1.
 //!
 //! Reading order: [`options`], [`server`], [`mix`] (what is written and read), [`load`] (by whom),
@@ -19,6 +20,7 @@ mod cgroup;
 mod client;
 #[path = "../compare/histogram.rs"]
 mod histogram;
+mod hits;
 mod load;
 mod mix;
 mod options;
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
     let outcome = match options.mode {
         Mode::Soak => soak(&options),
         Mode::Samples => samples(&options),
+        Mode::Hits => compare_hits(&options),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("{error}");
@@ -157,6 +160,24 @@ fn samples(options: &Options) -> io::Result<ExitCode> {
             let outcome = run(&server, mix, crowd, options.period)?;
             held &= report_sample(policy, mix, &outcome) && server.ended().is_none();
         }
+    }
+    Ok(exit(held))
+}
+
+fn compare_hits(options: &Options) -> io::Result<ExitCode> {
+    let reference = options.of_redis();
+    let mut held = true;
+    println!("| trace | redis-server | sidering |\n|---|---:|---:|");
+    for trace in hits::Trace::ALL {
+        let shares = [&reference, options].map(|options| {
+            let arguments = options.server_arguments("24mb", "allkeys-lru");
+            let server = Server::start(options, None, &arguments)?;
+            hits::measure(server.port, trace, options.period)
+        });
+        let [theirs, ours] = shares;
+        let (theirs, ours) = (theirs?, ours?);
+        println!("| {} | {:.2} % | {:.2} % |", trace.name(), theirs * 100.0, ours * 100.0);
+        held &= ours >= theirs;
     }
     Ok(exit(held))
 }

@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub const USAGE: &str = "\
-usage: cargo bench --bench sidecar -- [soak | samples] [options]
+usage: cargo bench --bench sidecar -- [soak | samples | hits] [options]
   soak               a sidecar in a control group of 128 MiB (the default; needs root)
   samples            used_memory and RSS at 100 Hz, every policy with three mixes of values
+  hits               how often a cache too small has what it is asked for, beside redis-server
   --minutes N        length of the soak (10)
-  --seconds N        length of each run, instead of minutes (20 for samples)
-  --maxmemory TEXT   the limit (96mb for the soak, 64mb for samples)
+  --seconds N        length of each run, instead of minutes (20 for samples and hits)
+  --maxmemory TEXT   the limit (96mb for the soak, 64mb for samples, 24mb for hits)
   --policy NAME      the policy (allkeys-lru for the soak, all for samples)
   --values NAME      the mix for samples: sessions, sizes or collections (all)
   --server PATH      the server (the sidering of this build)
@@ -23,9 +24,10 @@ usage: cargo bench --bench sidecar -- [soak | samples] [options]
 pub enum Mode {
     Soak,
     Samples,
+    Hits,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     pub mode: Mode,
     pub period: Duration,
@@ -50,6 +52,7 @@ impl Options {
             match argument {
                 "soak" => mode = Mode::Soak,
                 "samples" => mode = Mode::Samples,
+                "hits" => mode = Mode::Hits,
                 "--minutes" => period = Some(seconds(value()?)? * 60),
                 "--seconds" => period = Some(seconds(value()?)?),
                 "--maxmemory" => maxmemory = Some(value()?.to_owned()),
@@ -63,9 +66,14 @@ impl Options {
         }
         let period = period.unwrap_or(match mode {
             Mode::Soak => Duration::from_secs(600),
-            Mode::Samples => Duration::from_secs(20),
+            Mode::Samples | Mode::Hits => Duration::from_secs(20),
         });
         Ok(Self { mode, period, server, backend, maxmemory, policy, values, more })
+    }
+
+    /// The same for redis-server.
+    pub fn of_redis(&self) -> Self {
+        Self { server: "redis-server".into(), backend: None, more: Vec::new(), ..self.clone() }
     }
 
     /// Whether a policy is to be sampled with a mix of values.
