@@ -14,15 +14,14 @@ use crate::session::{Client, ClientFlags, ClientId};
 use std::fs::File;
 use std::path::Path;
 
-/// The client that replayed commands run for. No connection ever has this key.
-const REPLAYER: ClientId = ClientId { slot: 0, generation: u32::MAX };
-
 /// Commands that concern the data set, SELECT besides. Others would concern clients or the server.
 const REPLAYED: Flags = Flags::WRITE.or(Flags::READONLY).or(Flags::MAY_REPLICATE);
 
 /// A replay in progress.
 pub struct Replayer<'a> {
     state: &'a mut State,
+    /// The client that commands run for. No connection has this key.
+    client: ClientId,
     /// Replies that nobody reads.
     reply: Vec<u8>,
     changes: u64,
@@ -30,27 +29,27 @@ pub struct Replayer<'a> {
 }
 
 impl<'a> Replayer<'a> {
-    /// Begins a replay. No client is connected.
+    /// Begins a replay. Nobody is accepted before it ends.
     pub fn begin(state: &'a mut State) -> Replayer<'a> {
-        let mut client = Client::new(REPLAYER, 0, state.clock.unix_ms() / 1000);
+        let key = ClientId { slot: state.clients.free_slot(), generation: u32::MAX };
+        let mut client = Client::new(key, 0, state.clock.unix_ms() / 1000);
         // What would wait for something finds nothing to wait for, as in a transaction.
         client.flags.insert(ClientFlags::AUTHENTICATED.or(ClientFlags::EXECUTING));
         state.clients.insert(client);
         state.keyspace.suspend_expiry(true);
         let (changes, collects) = (state.changes, state.effects.is_on());
         state.effects.set_on(false);
-        Replayer { state, reply: Vec::new(), changes, collects }
+        Replayer { state, client: key, reply: Vec::new(), changes, collects }
     }
 }
 
 impl Drop for Replayer<'_> {
     fn drop(&mut self) {
-        self.state.clients.remove(REPLAYER);
+        self.state.clients.remove(self.client);
         self.state.changes = self.changes;
         self.state.effects.set_on(self.collects);
         self.state.keyspace.suspend_expiry(false);
         self.state.keyspace.take_records();
-        self.state.keyspace.reset_counters();
     }
 }
 
@@ -68,12 +67,12 @@ impl Replay for Replayer<'_> {
             log::warn!("A command of the append log has no business there: {}", shown(args.at(0)));
             return Ok(());
         }
-        let Some(client) = self.state.clients.get_mut(REPLAYER) else { return Ok(()) };
+        let Some(client) = self.state.clients.get_mut(self.client) else { return Ok(()) };
         client.last_command = Some(id);
         let db = client.db as usize;
         self.reply.clear();
         let reply = Reply { out: &mut self.reply, protocol: Protocol::Resp2 };
-        let mut ctx = Ctx { args, reply, state: self.state, id: REPLAYER, db };
+        let mut ctx = Ctx { args, reply, state: self.state, id: self.client, db };
         // What was refused then is not in the log. What is refused now was logged by a server that
         // knew better, or changed nothing: Redis goes on as well.
         if let Err(reject) = handler(&mut ctx) {

@@ -87,6 +87,8 @@ pub enum Request {
     },
     /// Run what a client sent while it waited.
     Release(ClientId),
+    /// DEBUG LOADAOF: the client waits for the outcome.
+    LoadLog(ClientId),
     /// CLIENT UNPAUSE: run what was held.
     Resume,
     Shutdown,

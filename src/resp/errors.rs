@@ -135,6 +135,11 @@ texts! {
     RESTORE_CONTENT = "ERR Bad data format";
 }
 
+// Of the append log.
+texts! {
+    LOAD_LOG = "ERR Error trying to load the AOF files, check server logs.";
+}
+
 // Of transactions.
 texts! {
     NESTED_MULTI = "ERR MULTI calls can not be nested";

@@ -1,8 +1,9 @@
 //! What handlers ask of the server, served after the batch.
 
-use super::Server;
+use super::{Server, restore};
 use crate::command::Request;
 use crate::config::{Config, SetError};
+use crate::resp::errors::LOAD_LOG;
 use crate::resp::{Protocol, Reply};
 use crate::session::{ClientFlags, ClientId};
 use std::mem::{swap, take};
@@ -23,6 +24,7 @@ impl Server {
             Request::Close(id) => self.close(id),
             Request::ApplyAppendonly => self.apply_appendonly(),
             Request::Rebind { client, parameter, before } => self.rebind(client, parameter, before),
+            Request::LoadLog(id) => self.load_log(id),
             Request::Release(id) => self.release(id),
             Request::Resume => self.resume(),
             Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
@@ -51,6 +53,28 @@ impl Server {
             match outcome {
                 Ok(()) => reply.ok(),
                 Err(error) => reply.error(error.to_string()),
+            }
+        });
+        self.release(id);
+    }
+
+    /// Loads the data set anew from the append log and tells the client whether that went well.
+    fn load_log(&mut self, id: ClientId) {
+        self.append_log();
+        let is_whole = self.state.effects.bytes().is_empty() && !self.state.append.needs_base;
+        let place = self.log_place();
+        let loaded = match is_whole {
+            true => restore::load_anew(&mut self.state, &place),
+            false => Err("The append log does not hold everything".into()),
+        };
+        self.state.write_to(id, |out| {
+            let mut reply = Reply { out, protocol: Protocol::Resp2 };
+            match loaded {
+                Ok(()) => reply.ok(),
+                Err(refusal) => {
+                    log::warn!("{refusal}");
+                    reply.error(LOAD_LOG);
+                }
             }
         });
         self.release(id);

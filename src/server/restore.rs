@@ -8,7 +8,8 @@ use crate::base::clock::unix_us_now;
 use crate::command::State;
 use crate::command::replay::Replayer;
 use crate::command::server::save::LoadError;
-use crate::config::REDIS_VERSION;
+use crate::config::{Config, REDIS_VERSION};
+use crate::keyspace::FlushMode;
 use crate::observe::AppendFacts;
 use crate::persist::aof::load::load;
 use crate::persist::aof::{Place, Repair, Writer};
@@ -22,6 +23,7 @@ use std::path::Path;
 /// # Errors
 /// A text for the log; the server must not start then.
 pub fn restore(state: &mut State) -> Result<Option<Writer>, String> {
+    state.effects.annotate(state.config.aof_timestamp_enabled);
     match state.config.appendonly {
         true => open_log(state).map(Some),
         false => load_snapshot(state).map(|()| None),
@@ -41,17 +43,40 @@ fn load_snapshot(state: &mut State) -> Result<(), String> {
     Ok(())
 }
 
-fn open_log(state: &mut State) -> Result<Writer, String> {
-    let config = &state.config;
-    let place = Place {
+/// Replaces the data set by what the append log at `place` holds. It is whole and written.
+///
+/// # Errors
+/// A text for the log. Only if the files are damaged is a part of the data set lost.
+pub fn load_anew(state: &mut State, place: &Place) -> Result<(), String> {
+    let manifest = place.read_manifest()?;
+    if manifest.is_empty() {
+        return Err(format!("There is no append log in {}", place.dir.display()));
+    }
+    state.keyspace.flush(None, FlushMode::Sync);
+    load(place, &manifest, repair(&state.config), &mut Replayer::begin(state))?;
+    state.changes = 0;
+    log::info!("Append Only File loaded by DEBUG LOADAOF");
+    Ok(())
+}
+
+/// Where the log is.
+fn place(config: &Config) -> Place {
+    Place {
         dir: Path::new(&config.dir).join(&config.appenddirname),
         log: config.appendfilename.clone(),
-    };
-    let repair = Repair {
+    }
+}
+
+fn repair(config: &Config) -> Repair {
+    Repair {
         allowed: config.aof_load_truncated,
         garbage_bytes_max: config.aof_tail_repair_bytes_max,
-    };
-    let annotated = config.aof_timestamp_enabled;
+    }
+}
+
+fn open_log(state: &mut State) -> Result<Writer, String> {
+    let config = &state.config;
+    let (place, repair) = (place(config), repair(config));
     let (format, empty) = match config.aof_use_rdb_preamble {
         true => ("rdb", empty_snapshot(state)),
         false => ("aof", Vec::new()),
@@ -70,7 +95,6 @@ fn open_log(state: &mut State) -> Result<Writer, String> {
     (state.append.size, state.append.older) = writer.sizes();
     state.append.base = state.append.total();
     state.effects.set_on(true);
-    state.effects.annotate(annotated);
     state.apply_followers();
     Ok(writer)
 }

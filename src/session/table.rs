@@ -29,6 +29,12 @@ impl Clients {
         self.len += 1;
     }
 
+    /// A slot that no client has, for one without a connection.
+    pub fn free_slot(&self) -> u32 {
+        let free = self.slots.iter().position(Option::is_none);
+        u32::try_from(free.unwrap_or(self.slots.len())).expect("fewer clients than descriptors")
+    }
+
     pub fn remove(&mut self, id: ClientId) -> Option<Box<Client>> {
         self.get(id)?;
         self.len -= 1;

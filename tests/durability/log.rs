@@ -185,3 +185,20 @@ fn an_unknown_command_stops_the_start() {
     let log = server.log();
     assert!(log.contains("Unknown command 'NOSUCH' reading the append only file"), "{log}");
 }
+
+#[test]
+fn the_log_can_be_loaded_in_the_place_of_the_data_set() {
+    each_backend_with(&WITH_LOG, |server| {
+        let mut client = server.client();
+        for line in ["SET a 1 EX 1000", "RPUSH l a b", "SELECT 3", "HSET h f v", "DEL none"] {
+            client.run(line);
+        }
+        let before = client.run("DEBUG DIGEST");
+        // The write that comes with it is in the log it loads.
+        client.send(&[encode(&["SET", "b", "1"]), encode(&["DEBUG", "LOADAOF"])].concat());
+        assert_eq!([client.recv(), client.recv()], [ok(), ok()]);
+        check_on(&mut client, &[("DEL b", int(1)), ("PING", simple("PONG"))]);
+        assert_eq!(client.run("DEBUG DIGEST"), before);
+    });
+    check(&[("DEBUG LOADAOF", err("ERR Error trying to load the AOF files, check server logs."))]);
+}

@@ -11,10 +11,12 @@ mod protocol;
 use super::ctx::Ctx;
 use super::help::reply_help;
 use super::spec::{Command, Flags, Group};
+use super::state::Request;
 use crate::base::{num, sys};
 use crate::config::REDIS_VERSION;
 use crate::keyspace::{Expiry, FlushMode, Policy};
 use crate::resp::errors::{self, Outcome, Reject};
+use crate::session::ClientFlags;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -204,8 +206,16 @@ fn set_skip_checksum_validation(ctx: &mut Ctx) -> Outcome {
 }
 
 /// DEBUG LOADAOF
-fn loadaof(_ctx: &mut Ctx) -> Outcome {
-    Err("ERR DEBUG LOADAOF needs the append only file, which is not supported".into())
+fn loadaof(ctx: &mut Ctx) -> Outcome {
+    let client = ctx.client();
+    if client.has(ClientFlags::EXECUTING) || !ctx.state.effects.is_on() {
+        return Err(errors::LOAD_LOG.into());
+    }
+    // What the turn did has to be in the log first, and that is the server's.
+    ctx.client().flags.insert(ClientFlags::POSTPONED);
+    let id = ctx.id;
+    ctx.state.requests.push(Request::LoadLog(id));
+    Ok(())
 }
 
 /// DEBUG CHANGE-REPL-ID
