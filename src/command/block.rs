@@ -1,4 +1,4 @@
-//! Clients that wait for a key: BLPOP and its like.
+//! Clients that wait: for a key, as BLPOP and its like do, or for the disk.
 //!
 //! A handler that finds nothing to take leaves with [`Ctx::block`]. Its call is kept, and when a
 //! write brings one of the keys into being with a value of the type that it waits for, the call runs
@@ -31,6 +31,8 @@ pub struct Blocking {
     /// Who waits for a key, the longest first.
     keys: HashMap<DbKey, VecDeque<ClientId>, RandomState>,
     deadlines: BTreeSet<(i64, ClientId)>,
+    /// Who waits for a group of the log's records to be durable.
+    groups: BTreeSet<(u64, ClientId)>,
     /// The deadline of the call that is being run again, which keeps the one it had.
     retried: Option<Option<i64>>,
 }
@@ -39,10 +41,23 @@ pub struct Blocking {
 struct Blocked {
     command: CommandId,
     args: OwnedArgs,
-    keys: Vec<DbKey>,
-    value_type: ValueType,
+    awaited: Awaited,
     /// Unix milliseconds; `None` waits for ever.
     deadline_ms: Option<i64>,
+}
+
+/// What a client waits for.
+enum Awaited {
+    Keys {
+        keys: Vec<DbKey>,
+        value_type: ValueType,
+    },
+    /// That the log is durable up to that group of records.
+    Durable {
+        group: u64,
+    },
+    /// Acknowledgements of replicas, which never come.
+    Replicas,
 }
 
 /// Why a client no longer waits, though nothing came.
@@ -86,8 +101,7 @@ impl Blocking {
     /// Bytes that a client's wait takes, for CLIENT LIST.
     pub fn memory_of(&self, id: ClientId) -> usize {
         self.clients.get(&id).map_or(0, |blocked| {
-            let keys: usize = blocked.keys.iter().map(|(_, key)| key.len()).sum();
-            size_of::<Blocked>() + blocked.args.memory() + keys
+            size_of::<Blocked>() + blocked.args.memory() + blocked.awaited.memory()
         })
     }
 }
@@ -119,6 +133,33 @@ impl Ctx<'_> {
         !self.client().has(ClientFlags::EXECUTING)
     }
 
+    /// Makes the client wait until the log is durable up to `group`, and for ever if it wants
+    /// `replicas` as well; at most until the deadline.
+    pub fn block_until_durable(&mut self, group: u64, replicas: bool, deadline_ms: Option<i64>) {
+        if !replicas {
+            self.state.blocking.groups.insert((group, self.id));
+        }
+        self.wait(Awaited::Durable { group }, deadline_ms);
+    }
+
+    /// Makes the client wait until the deadline for replicas that are not there.
+    pub fn block_for_replicas(&mut self, deadline_ms: Option<i64>) {
+        self.wait(Awaited::Replicas, deadline_ms);
+    }
+
+    fn wait(&mut self, awaited: Awaited, deadline_ms: Option<i64>) {
+        let client = self.client();
+        client.flags.insert(ClientFlags::BLOCKED);
+        let command = client.last_command.expect("a client in execution has a command");
+        let blocking = &mut self.state.blocking;
+        let deadline_ms = blocking.retried.unwrap_or(deadline_ms);
+        if let Some(at) = deadline_ms {
+            blocking.deadlines.insert((at, self.id));
+        }
+        let blocked = Blocked { command, args: self.args.to_owned(), awaited, deadline_ms };
+        blocking.clients.insert(self.id, blocked);
+    }
+
     /// Makes the client wait until one of the keys holds a value of that type or the deadline (see
     /// [`timeout`]) passes. The handler leaves without a reply; the call runs again then.
     pub fn block<'k>(
@@ -127,9 +168,6 @@ impl Ctx<'_> {
         value_type: ValueType,
         deadline_ms: Option<i64>,
     ) {
-        let client = self.client();
-        client.flags.insert(ClientFlags::BLOCKED);
-        let command = client.last_command.expect("a client in execution has a command");
         let mut distinct: Vec<DbKey> = Vec::new();
         for key in keys {
             let key = (self.db, Box::from(key));
@@ -141,15 +179,30 @@ impl Ctx<'_> {
             self.state.keyspace.db(self.db).await_key(&key.1);
             distinct.push(key);
         }
-        let blocking = &mut self.state.blocking;
-        let deadline_ms = blocking.retried.unwrap_or(deadline_ms);
-        if let Some(at) = deadline_ms {
-            blocking.deadlines.insert((at, self.id));
-        }
-        let args = self.args.to_owned();
-        let blocked = Blocked { command, args, keys: distinct, value_type, deadline_ms };
-        blocking.clients.insert(self.id, blocked);
+        self.wait(Awaited::Keys { keys: distinct, value_type }, deadline_ms);
     }
+}
+
+impl Awaited {
+    /// Heap bytes.
+    fn memory(&self) -> usize {
+        match self {
+            Awaited::Keys { keys, .. } => keys.iter().map(|(_, key)| key.len()).sum(),
+            Awaited::Durable { .. } | Awaited::Replicas => 0,
+        }
+    }
+
+    fn is_for(&self, holds: ValueType) -> bool {
+        matches!(self, Awaited::Keys { value_type, .. } if *value_type == holds)
+    }
+}
+
+/// Replies whether the log is durable up to `group`, and how many replicas said the same: none.
+pub fn reply_durable(ctx: &mut Ctx<'_>, group: u64) {
+    let durable = ctx.state.append.is_on && group <= ctx.state.append.durable;
+    ctx.reply.array(2);
+    ctx.reply.integer(durable.into());
+    ctx.reply.integer(0);
 }
 
 impl State {
@@ -181,7 +234,7 @@ impl State {
             let waiting = self.blocking.keys.get(key);
             let Some(&id) = waiting.and_then(|ids| ids.get(passed_over)) else { break };
             let blocked = self.blocking.clients.get(&id);
-            match blocked.is_some_and(|blocked| blocked.value_type == holds) {
+            match blocked.is_some_and(|blocked| blocked.awaited.is_for(holds)) {
                 // It is out of the queue then, or at its end.
                 true => self.retry(id),
                 false => passed_over += 1,
@@ -220,16 +273,12 @@ impl State {
     /// Takes a client out of all tables; it goes on with what it sent meanwhile.
     fn end_wait(&mut self, id: ClientId) -> Option<Blocked> {
         let blocked = self.blocking.clients.remove(&id)?;
-        for key in &blocked.keys {
-            let Some(waiting) = self.blocking.keys.get_mut(key) else { continue };
-            // Mostly it is the first.
-            if let Some(place) = waiting.iter().position(|other| *other == id) {
-                waiting.remove(place);
+        match &blocked.awaited {
+            Awaited::Keys { keys, .. } => keys.iter().for_each(|key| self.leave_queue(id, key)),
+            Awaited::Durable { group } => {
+                self.blocking.groups.remove(&(*group, id));
             }
-            if waiting.is_empty() {
-                self.blocking.keys.remove(key);
-                self.keyspace.db(key.0).forget_key(&key.1);
-            }
+            Awaited::Replicas => {}
         }
         if let Some(at) = blocked.deadline_ms {
             self.blocking.deadlines.remove(&(at, id));
@@ -241,6 +290,35 @@ impl State {
         Some(blocked)
     }
 
+    /// Takes a client out of the queue of a key.
+    fn leave_queue(&mut self, id: ClientId, key: &DbKey) {
+        let Some(waiting) = self.blocking.keys.get_mut(key) else { return };
+        // Mostly it is the first.
+        if let Some(place) = waiting.iter().position(|other| *other == id) {
+            waiting.remove(place);
+        }
+        if waiting.is_empty() {
+            self.blocking.keys.remove(key);
+            self.keyspace.db(key.0).forget_key(&key.1);
+        }
+    }
+
+    /// The last group of the log that somebody waits for; 0: none.
+    pub fn awaited_group(&self) -> u64 {
+        self.blocking.groups.last().map_or(0, |(group, _)| *group)
+    }
+
+    /// Answers those who wait for what is durable by now.
+    pub fn serve_durable(&mut self) {
+        while let Some(&(group, id)) = self.blocking.groups.first()
+            && group <= self.append.durable
+        {
+            let Some(blocked) = self.end_wait(id) else { return };
+            self.answer(id, &blocked, |ctx| reply_durable(ctx, group));
+            record(self, blocked.command, 0, false);
+        }
+    }
+
     /// Forgets a client that is being closed.
     pub fn forget_blocked(&mut self, id: ClientId) {
         self.end_wait(id);
@@ -250,7 +328,11 @@ impl State {
     pub fn unblock(&mut self, id: ClientId, why: Unblocked) -> bool {
         let Some(blocked) = self.end_wait(id) else { return false };
         self.answer(id, &blocked, |ctx| match why {
-            Unblocked::TimedOut => ctx.reply.null_array(),
+            Unblocked::TimedOut => match blocked.awaited {
+                Awaited::Keys { .. } => ctx.reply.null_array(),
+                Awaited::Durable { group } => reply_durable(ctx, group),
+                Awaited::Replicas => ctx.reply.integer(0),
+            },
             Unblocked::ByError => refuse(ctx, &errors::UNBLOCKED.into()),
         });
         record(self, blocked.command, 0, why == Unblocked::ByError);

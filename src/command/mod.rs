@@ -44,6 +44,7 @@ pub mod set;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
+mod wait;
 pub mod zset;
 
 pub use crate::resp::Args;
@@ -102,6 +103,7 @@ const GROUPS: &[&[Command]] = &[
     server::info::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
+    wait::COMMANDS,
     server::background::COMMANDS,
     server::process::COMMANDS,
     server::save::COMMANDS,

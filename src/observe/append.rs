@@ -17,6 +17,10 @@ pub struct AppendFacts {
     pub write_error: Option<String>,
     /// Why a sync failed, until there is a new base.
     pub sync_error: Option<String>,
+    /// The last group of records that was written.
+    pub written: u64,
+    /// The last one of which it is known that a power cut cannot take it back.
+    pub durable: u64,
     /// Whether the log is not whole, or not yet there, before there is a new base.
     pub needs_base: bool,
     /// Syncs that were due while one was in flight for too long.

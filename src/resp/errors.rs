@@ -164,6 +164,8 @@ texts! {
     READ_ONLY = "READONLY You can't write against a read only replica.";
     MASTER_DOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
     MISCONF = "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that may modify the data set are disabled, because this instance is configured to report errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the RDB error.";
+    WAITAOF_LOCAL = "ERR value is out of range, value must between 0 and 1";
+    WAITAOF_WITHOUT_LOG = "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.";
     SAVE_IN_PROGRESS = "ERR Background save already in progress";
     OTHER_SNAPSHOT = "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to schedule a BGSAVE whenever possible.";
     NO_SAVE_TO_CANCEL = "ERR Background saving is currently not in progress or scheduled";

@@ -40,6 +40,8 @@ pub(super) struct Log {
     retry_ms: Option<i64>,
     /// Nothing goes to the file that grows: it failed, or what it was to follow did.
     broken: bool,
+    /// The last group that the base holds which is being written.
+    cut: u64,
 }
 
 impl Log {
@@ -51,6 +53,7 @@ impl Log {
             next_sync_ms: 0,
             retry_ms: None,
             broken: false,
+            cut: 0,
         }
     }
 
@@ -99,7 +102,7 @@ impl Server {
 
     /// Later writes belong to another group.
     fn end_group(&mut self) {
-        self.log.gate.wrote();
+        self.state.append.written = self.log.gate.wrote();
         self.state.keyspace.begin_group(self.log.gate.next_group());
     }
 
@@ -154,7 +157,7 @@ impl Server {
             return self.open_gate();
         }
         let due = match self.state.config.appendfsync {
-            _ if log.gate.has_waiting() => true,
+            _ if log.gate.has_waiting() || self.state.awaited_group() > log.gate.durable() => true,
             Appendfsync::Always => true,
             Appendfsync::Everysec => now_ms >= log.next_sync_ms && !self.spares_syncs(),
             Appendfsync::No => false,
@@ -195,6 +198,10 @@ impl Server {
                 let durable = self.log.gate.durable();
                 self.log.older.pop_front_if(|(_, last)| *last <= durable);
                 waiting.into_iter().for_each(|id| self.state.make_writable(id));
+                if !self.state.append.needs_base {
+                    self.state.append.durable = durable;
+                    self.state.serve_durable();
+                }
             }
             Err(error) => self.sync_failed(error),
         }
@@ -232,7 +239,7 @@ impl Server {
                 self.state.apply_followers();
             }
         }
-        (log.broken, log.retry_ms) = (false, None);
+        (log.broken, log.retry_ms, log.cut) = (false, None, log.gate.written());
         self.state.append.size = 0;
         // What could not be written is in the base that begins now.
         self.state.effects.clear();
@@ -250,8 +257,10 @@ impl Server {
         let facts = &mut self.state.append;
         (facts.older, facts.write_error, facts.sync_error) = (bytes, None, None);
         facts.needs_base = false;
+        facts.durable = log.cut.max(log.gate.durable());
         facts.base = facts.total();
         self.state.apply_disk_errors();
+        self.state.serve_durable();
     }
 
     /// A rewrite failed. If the file that grows was to follow its base, it follows nothing.

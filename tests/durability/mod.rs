@@ -4,6 +4,7 @@
 mod check_aof;
 mod check_rdb;
 mod crash;
+mod disk;
 mod dump;
 mod exchange;
 mod log;
