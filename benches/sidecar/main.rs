@@ -91,6 +91,8 @@ struct Outcome {
     /// Keys held at the end; none if the server was gone by then.
     keys: Option<u64>,
     evicted: u64,
+    /// Rewrites of the append log that succeeded, where one is kept.
+    rewrites: u64,
 }
 
 /// Fills a server, lets a crowd of clients at it, and watches it.
@@ -113,8 +115,10 @@ fn run(server: &Server, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<
     });
     let mut figures = watch::Asker::connect(port).ok();
     let keys = figures.as_mut().and_then(|asker| asker.dbsize().ok());
-    let evicted = figures.and_then(|mut asker| asker.info("stats").ok()?.field("evicted_keys"));
-    Ok(Outcome { tally, samples, pings, keys, evicted: evicted.unwrap_or(0) })
+    let mut field = |section, name| figures.as_mut()?.info(section).ok()?.field(name);
+    let evicted = field("stats", "evicted_keys").unwrap_or(0);
+    let rewrites = field("persistence", "aof_rewrites").unwrap_or(0);
+    Ok(Outcome { tally, samples, pings, keys, evicted, rewrites })
 }
 
 fn soak(options: &Options) -> io::Result<ExitCode> {
@@ -126,7 +130,7 @@ fn soak(options: &Options) -> io::Result<ExitCode> {
     println!("`{}` in a cgroup of 128 MiB:\n", server.command);
     let outcome = run(&server, Mix::Sessions, crowd, options.period)?;
     let end = server.ended();
-    let Outcome { tally, samples, pings, keys, evicted } = outcome;
+    let Outcome { tally, samples, pings, keys, evicted, rewrites } = outcome;
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     println!("| figure | |\n|---|---:|");
     println!("| minutes | {:.1} |", tally.elapsed.as_secs_f64() / 60.0);
@@ -135,6 +139,7 @@ fn soak(options: &Options) -> io::Result<ExitCode> {
     println!("| connections lost | {} |", tally.lost);
     println!("| sessions held | {} |", keys.map_or("-".into(), |keys| keys.to_string()));
     println!("| sessions written, evicted | {}, {evicted} |", tally.writes);
+    println!("| rewrites of the log | {rewrites} |");
     println!("| requests (1/s) | {:.0} |", tally.per_second());
     println!("| used_memory, most (MiB) | {:.1} |", mib(samples.used_max));
     println!("| RSS, most (MiB) | {:.1} |", mib(samples.rss_max));
