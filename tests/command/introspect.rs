@@ -38,6 +38,8 @@ const APART: &[(&str, &str)] = &[
     ("randomkey", "got a tip in Redis 7.2"),
     ("scan", "got a tip in Redis 7.2"),
     ("set", "the note on its key names IFEQ, an option of Valkey 8.1"),
+    ("wait", "allowed in scripts since Redis 7.2"),
+    ("waitaof", "new in Redis 7.2"),
     ("zrank", "got WITHSCORE in Redis 7.2"),
     ("zrevrank", "got WITHSCORE in Redis 7.2"),
 ];
