@@ -653,6 +653,9 @@ pub static TABLE: &[Param] = &[
     flag("aof-load-truncated", "yes")
         .field(field!(aof_load_truncated))
         .doc("Start with a log cut short."),
+    flag("aof-preallocate", "yes")
+        .field(field!(aof_preallocate))
+        .doc("With appendfsync always, zeros are written ahead of the records."),
     memory("aof-tail-repair-bytes-max", "4mb", 0, LONG_MAX)
         .field(field!(aof_tail_repair_bytes_max))
         .doc("Most bytes of garbage at the log's end that are cut off at start."),

@@ -109,7 +109,10 @@ impl Server {
     fn write_records(&mut self) {
         let (log, effects) = (&mut self.log, &mut self.state.effects);
         let Some(writer) = &mut log.writer else { return };
-        while let Err(error) = writer.append(effects.bytes()) {
+        let config = &self.state.config;
+        let always = config.appendfsync == Appendfsync::Always;
+        writer.growing().run_ahead(always && config.aof_preallocate);
+        while let Err(error) = writer.growing().append(effects.bytes()) {
             let (words, kind) = (error_text(&error), IoError::from(error).kind);
             match policy::after_write(promise(self.state.config.appendfsync), kind) {
                 Act::Again => {}
@@ -320,9 +323,10 @@ impl Server {
     /// A text for the log.
     pub(super) fn flush_log(&mut self) -> Result<(), String> {
         self.append_log();
-        let Some(writer) = &self.log.writer else { return Ok(()) };
+        let Some(writer) = &mut self.log.writer else { return Ok(()) };
+        let cut = writer.growing().cut();
         let mut files = self.log.older.iter().map(|(file, _)| file).chain([writer.file()]);
-        let synced = files.try_for_each(|file| file.sync_all());
+        let synced = files.try_for_each(|file| file.sync_all()).and(cut);
         synced.map_err(|error| format!("Fail to fsync the AOF file: {}.", error_text(&error)))
     }
 }

@@ -41,7 +41,8 @@ fn without_space_writes_are_refused_until_there_is_some_and_nothing_is_lost() {
 
 #[test]
 fn without_space_a_server_that_promised_durability_ends_without_a_reply() {
-    each_backend_with_mut(&["--appendonly", "yes", "--appendfsync", "always"], |server| {
+    let args = ["--appendonly", "yes", "--appendfsync", "always", "--aof-preallocate", "no"];
+    each_backend_with_mut(&args, |server| {
         let mut client = server.client();
         client.check("SET before 1", ok());
         limit_files(server, Some(10));

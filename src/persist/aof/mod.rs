@@ -4,6 +4,7 @@
 //! whoever implements [`Replay`].
 
 pub mod check;
+pub mod growing;
 pub mod load;
 pub mod manifest;
 pub mod read;

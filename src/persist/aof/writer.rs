@@ -1,8 +1,8 @@
 //! Writes the log: one file grows at its end, and the manifest says which.
 //!
-//! Invariant: bytes go to explicit offsets, one write after the other; the manifest never names a file
-//! that is not on disk.
+//! Invariant: the manifest never names a file that is not on disk.
 
+use super::growing::Growing;
 use super::manifest::{Manifest, Part, Place};
 use crate::base::sys::error_text;
 use crate::persist::files;
@@ -16,15 +16,13 @@ pub struct Writer {
     place: Place,
     manifest: Manifest,
     /// The last incremental file.
-    file: Arc<File>,
-    /// Where its next byte goes.
-    offset: u64,
+    growing: Growing,
 }
 
 impl Writer {
     /// Begins in `file`, which is empty and the last one of `manifest`.
     pub fn begin(place: Place, manifest: Manifest, file: Arc<File>) -> Writer {
-        Writer { place, manifest, file, offset: 0 }
+        Writer { place, manifest, growing: Growing::new(file, 0) }
     }
 
     /// Goes on with the last incremental file, or begins the first one, behind a base of that format
@@ -55,24 +53,22 @@ impl Writer {
         let opened = file.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (offset, file) = opened.map_err(|error| cannot_open(&name, &error))?;
         log::info!("Opening AOF incr file {name} on server start");
-        Ok(Writer { place, manifest, file: Arc::new(file), offset })
+        Ok(Writer { place, manifest, growing: Growing::new(Arc::new(file), offset) })
     }
 
-    /// Appends whole units; returns the offset behind them.
-    ///
-    /// # Errors
-    /// What the write met. Bytes that were written stay, and are written again by the next call.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<u64> {
-        self.file.write_all_at(bytes, self.offset)?;
-        self.offset += bytes.len() as u64;
-        Ok(self.offset)
+    /// The file that grows.
+    pub fn growing(&mut self) -> &mut Growing {
+        &mut self.growing
     }
 
     /// Goes on in another file, which is empty and the last one of `manifest`; returns the old one.
     pub fn go_on_in(&mut self, file: Arc<File>, manifest: Manifest) -> Arc<File> {
         self.manifest = manifest;
-        self.offset = 0;
-        std::mem::replace(&mut self.file, file)
+        let mut old = std::mem::replace(&mut self.growing, Growing::new(file, 0));
+        if let Err(error) = old.cut() {
+            log::warn!("Can't cut the AOF file: {}", error_text(&error));
+        }
+        Arc::clone(old.file())
     }
 
     /// Notes what the log consists of by now.
@@ -88,14 +84,14 @@ impl Writer {
         self.place.delete_history(&mut self.manifest)
     }
 
-    /// The file that grows.
+    /// The file that grows, to be synced.
     pub fn file(&self) -> &Arc<File> {
-        &self.file
+        self.growing.file()
     }
 
     /// Bytes in the file that grows.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.growing.offset()
     }
 
     /// Bytes of the file that grows, and of all others together.
@@ -103,7 +99,7 @@ impl Writer {
         let len =
             |part: &Part| fs::metadata(self.place.path(&part.name)).map_or(0, |data| data.len());
         let all: u64 = self.manifest.parts().map(len).sum();
-        (self.offset, all.saturating_sub(self.offset))
+        (self.offset(), all.saturating_sub(self.offset()))
     }
 
     pub fn manifest(&self) -> &Manifest {

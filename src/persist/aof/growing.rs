@@ -1,0 +1,109 @@
+//! The file of the log that grows.
+//!
+//! Where every turn's records have to be durable before they are answered, the file runs ahead of them:
+//! zeros are written first, so that a sync of what replaces them has no new size to journal, which
+//! takes half of its time on ext4. The zeros are cut off at a clean stop; after another one the reader
+//! knows a tail of zeros for what it is.
+//!
+//! Invariant: bytes go to explicit offsets, one write after the other; behind the last one there are
+//! zeros or nothing.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// How far the file runs ahead of the records: some thousand syncs of small groups.
+const AHEAD_BYTES: usize = 1 << 20;
+
+/// The file, and where its next byte goes.
+pub struct Growing {
+    file: Arc<File>,
+    offset: u64,
+    /// Up to where there are zeros.
+    zeroed: u64,
+    /// Whether it runs ahead.
+    ahead: bool,
+}
+
+impl Growing {
+    /// A file to be gone on with at `offset`, where it ends.
+    pub fn new(file: Arc<File>, offset: u64) -> Growing {
+        Growing { file, offset, zeroed: offset, ahead: false }
+    }
+
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Bytes of records.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Lets the file run ahead of the records, or no longer.
+    pub fn run_ahead(&mut self, ahead: bool) {
+        self.ahead = ahead;
+    }
+
+    /// Appends whole units.
+    ///
+    /// # Errors
+    /// What the write met. Bytes that were written stay, and are written again by the next call.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let end = self.offset + bytes.len() as u64;
+        if self.ahead && end > self.zeroed {
+            // Where there is no space for it the file grows as it otherwise would.
+            let zeros = vec![0; AHEAD_BYTES];
+            self.zeroed = end;
+            if self.file.write_all_at(&zeros, end).is_ok() {
+                self.zeroed += AHEAD_BYTES as u64;
+            }
+        }
+        self.file.write_all_at(bytes, self.offset)?;
+        self.offset = end;
+        Ok(())
+    }
+
+    /// Cuts off the zeros behind the records.
+    ///
+    /// # Errors
+    /// It could not be done; they do no harm.
+    pub fn cut(&mut self) -> io::Result<()> {
+        if self.zeroed > self.offset {
+            self.file.set_len(self.offset)?;
+            self.zeroed = self.offset;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn check(ahead: bool, len_before_cut: u64) {
+        let name = format!("sidering-growing-{ahead}-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut growing = Growing::new(Arc::new(File::create(&path).expect("a file")), 0);
+        growing.run_ahead(ahead);
+        growing.append(b"one").expect("written");
+        growing.append(b"two").expect("written");
+        let content = fs::read(&path).expect("the file");
+        assert_eq!(content.len() as u64, len_before_cut);
+        assert!(content.starts_with(b"onetwo") && content[6..].iter().all(|byte| *byte == 0));
+        growing.cut().expect("cut");
+        growing.append(b"three").expect("written");
+        growing.cut().expect("cut");
+        assert_eq!(fs::read(&path).expect("the file"), b"onetwothree");
+        assert_eq!(growing.offset(), 11);
+        fs::remove_file(path).expect("removed");
+    }
+
+    #[test]
+    fn a_file_that_runs_ahead_ends_in_zeros_until_it_is_cut() {
+        check(true, 3 + AHEAD_BYTES as u64);
+        check(false, 6);
+    }
+}
