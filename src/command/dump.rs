@@ -5,7 +5,7 @@
 
 use super::ctx::{Ctx, EventClass};
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
-use crate::keyspace::{Expiry, Usage};
+use crate::keyspace::{Facts, Usage};
 use crate::persist::dump::{Refusal, dump, restore};
 use crate::persist::rdb::load::Options;
 use crate::resp::errors::{self, Outcome, Reject};
@@ -98,9 +98,8 @@ fn restore_key(ctx: &mut Ctx) -> Outcome {
             ctx.modified(key, EventClass::Generic, "del");
         }
     } else {
-        let expiry = deadline.map_or(Expiry::Clear, Expiry::At);
-        ctx.db().put_loaded(key, value, expiry);
-        ctx.db().set_usage(key, options.usage);
+        let facts = Facts { deadline, usage: options.usage };
+        ctx.db().load(key, value.into(), facts, true);
         tell_restored(ctx, deadline.filter(|_| !options.absolute));
         ctx.modified(key, EventClass::Generic, "restore");
     }

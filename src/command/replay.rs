@@ -87,7 +87,8 @@ impl Replay for Replayer<'_> {
         let options =
             Options { checksum: self.state.config.rdbchecksum, ..self.state.load_options() };
         // What has expired since may be named by what follows.
-        let mut intake = Intake::new(&mut self.state.keyspace, Expired::Keep, false);
+        let mut intake = Intake::new(&mut self.state.keyspace, Expired::Keep, false)
+            .of_size(file.metadata().map_or(0, |data| data.len()));
         let loaded = load(&mut file, &options, &mut intake).map_err(|error| error.to_string())?;
         intake.done();
         Ok(loaded.bytes)

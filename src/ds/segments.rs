@@ -21,6 +21,9 @@ pub const POSITION_BITS: u32 = 57;
 const SEGMENT_BUCKETS_MAX: usize = 512;
 /// A full table that holds fewer than this is full of deleted buckets and is rebuilt, not split.
 const SPLIT_LEN_MIN: usize = 384;
+/// Slots per segment that a table is laid out for: so few that hardly a segment gets so many by
+/// chance that it splits.
+const RESERVED_LEN_MAX: usize = 400;
 /// Siblings merge when together they fill half a segment, so that they do not split at once.
 const MERGE_LEN_MAX: usize = SEGMENT_BUCKETS_MAX / 16 * 7;
 /// Beyond this many places per segment the directory would outgrow what it points to. Hashes of a
@@ -124,17 +127,26 @@ impl<T: Copy + Default> Segments<T> {
 
     /// Adds a slot. The caller knows that it is not there yet.
     pub fn insert(&mut self, hash: u64, slot: T, hashing: &impl Hashing<T>) {
-        if self.directory.is_empty() {
-            let first = self.segments.insert(Segment { table: Table::default(), depth: 0 });
-            self.directory.push(first);
-            self.deepest = 1;
-        }
+        self.reserve(1);
         while self.is_full(hash) {
             self.split(hash, hashing);
         }
         let segment = self.segment_mut(hash).expect("every prefix has a segment");
         segment.insert(hash, slot, hashing);
         self.len += 1;
+    }
+
+    /// Lays a table that never held a slot out for `len` of them, so that next to no segment grows or
+    /// splits on the way there; leaves any other alone. Takes the memory at once.
+    pub fn reserve(&mut self, len: usize) {
+        if !self.directory.is_empty() {
+            return;
+        }
+        let depth = (len / RESERVED_LEN_MAX).checked_ilog2().map_or(0, |bits| bits + 1);
+        let segments = (0..1usize << depth).map(|_| Segment::for_len(len >> depth, depth));
+        self.directory = segments.map(|segment| self.segments.insert(segment)).collect();
+        self.depth = depth;
+        self.deepest = self.directory.len();
     }
 
     /// Takes out the slot under `hash` that `eq` accepts.
@@ -407,11 +419,16 @@ fn stop_after<T>(slots: &[(u64, T)], count: usize) -> usize {
 }
 
 impl<T: Copy + Default> Segment<T> {
+    /// An empty segment with room for `len` slots and some more.
+    fn for_len(len: usize, depth: u32) -> Segment<T> {
+        Segment { table: Table::with_room(len + len / 16 + 1), depth }
+    }
+
     /// A segment of slots whose hashes are known, with room for some more.
     fn build(slots: &[(u64, T)], depth: u32) -> Segment<T> {
-        let mut table = Table::with_room(slots.len() + slots.len() / 16 + 1);
-        slots.iter().for_each(|&(hash, slot)| table.insert(hash, slot));
-        Segment { table, depth }
+        let mut segment = Segment::for_len(slots.len(), depth);
+        slots.iter().for_each(|&(hash, slot)| segment.table.insert(hash, slot));
+        segment
     }
 
     fn insert(&mut self, hash: u64, slot: T, hashing: &impl Hashing<T>) {
@@ -482,6 +499,24 @@ mod tests {
         }
         assert_eq!((table.len(), table.segments(), table.directory.len()), (0, 1, 1));
         assert!(table.memory() < 200_000);
+    }
+
+    #[test]
+    fn a_table_laid_out_for_its_slots_hardly_splits_and_is_no_larger() {
+        for len in [1, 399, 400, 900, 20_000, 200_000] {
+            let (mut grown, mut reserved) = (Segments::default(), Segments::default());
+            reserved.reserve(len);
+            let segments = reserved.segments();
+            for slot in 0..len as u64 {
+                insert(&mut grown, slot);
+                insert(&mut reserved, slot);
+            }
+            assert!((0..len as u64).all(|slot| contains(&reserved, slot)));
+            assert!(reserved.segments() - segments <= segments / 32, "{len}");
+            assert!(reserved.memory() <= grown.memory() * 9 / 8, "{len}");
+            (0..len as u64).for_each(|slot| assert!(remove(&mut reserved, slot).is_some()));
+            assert_eq!((reserved.segments(), reserved.directory.len()), (1, 1));
+        }
     }
 
     #[test]

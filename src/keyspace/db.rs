@@ -14,10 +14,10 @@ use crate::ds::dict::Dict;
 use crate::ds::segments::Round;
 use crate::keyspace::entry::Clock;
 use crate::keyspace::journal::Happening;
-use crate::keyspace::shared::{Shared, Usage, bump};
+use crate::keyspace::shared::{Facts, Shared, bump};
 use crate::keyspace::store::{Content, Parcel, Store};
 use crate::keyspace::watch::Watched;
-use crate::types::{Collection, Encoding, Value, ValueRef, ValueType, integer};
+use crate::types::{Collection, Encoding, Value, ValueRef, ValueType};
 
 /// Keys of a smaller database and elements of a smaller collection lie in the cache anyway.
 const PREFETCH_LEN_MIN: usize = 4096;
@@ -158,11 +158,7 @@ impl Db {
 
     /// Sets `key` to `value`; kept as a number when it is the exact text of one.
     pub fn set(&mut self, key: &[u8], value: &[u8], expiry: Expiry) {
-        let content = match integer::parse(value) {
-            Some(number) => Content::Int(number),
-            None => Content::Text(value, Encoding::of_text(value.len())),
-        };
-        self.put(key, content, expiry);
+        self.put(key, Content::of_text(value), expiry);
     }
 
     /// Sets `key` to the number that `next` makes of what is there; its deadline stays.
@@ -200,12 +196,7 @@ impl Db {
 
     /// As [`Db::set`]; a value too large for an entry is kept without a copy.
     pub fn set_vec(&mut self, key: &[u8], value: Vec<u8>, expiry: Expiry) {
-        if value.len() <= integer::TEXT_BYTES_MAX {
-            return self.set(key, &value, expiry);
-        }
-        let encoding = Encoding::of_text(value.len());
-        let content = Content::Value(Value::Bytes(value), encoding);
-        self.put(key, content, expiry);
+        self.put(key, Value::Bytes(value).into(), expiry);
     }
 
     /// Runs `change` on the collection at `key`, or on an empty one when the key is missing.
@@ -274,12 +265,25 @@ impl Db {
         self.put(key, Content::Value(value, encoding), expiry);
     }
 
-    /// As [`Db::put_value`], for a value from outside: a string may be a number.
-    pub fn put_loaded(&mut self, key: &[u8], value: Value, expiry: Expiry) {
-        match value {
-            Value::Bytes(text) => self.set_vec(key, text, expiry),
-            value => self.put_value(key, value, expiry),
+    /// Puts what a file or payload says of `key`; false, and nothing put, when the key is there and
+    /// may not be replaced.
+    pub fn load(&mut self, key: &[u8], content: Content<'_>, facts: Facts, replace: bool) -> bool {
+        let found = self.locate(key);
+        match found {
+            Some(_) if !replace => return false,
+            Some(_) => {}
+            None => self.shared.journal.record(Happening::New, self.index, key),
         }
+        let clock = self.shared.clock_of(facts.usage);
+        let clock = clock.unwrap_or_else(|| self.shared.clock_new());
+        self.put_with(found, key, content, facts.deadline, clock);
+        true
+    }
+
+    /// Makes room for `keys` in a database that never held one, and takes the memory of their table at
+    /// once; does nothing in any other.
+    pub fn reserve(&mut self, keys: usize) {
+        self.store.reserve(keys);
     }
 
     /// The bytes of the string at `key`, lengthened with zeroes to at least `len`, to be changed;
@@ -325,14 +329,6 @@ impl Db {
         self.store.set_deadline(found.hash, found.at, at);
         self.touch_watched(key);
         true
-    }
-
-    /// Makes the use of `key` what `usage` says, as far as the policy looks at that.
-    pub fn set_usage(&mut self, key: &[u8], usage: Usage) {
-        let Some(clock) = self.shared.clock_of(usage) else { return };
-        if let Some(found) = self.locate(key) {
-            self.store.entry_mut(found.at).set_clock(clock);
-        }
     }
 
     /// The type of the value at `key`. Leaves no trace.

@@ -36,6 +36,7 @@ use self::shared::Shared;
 pub use self::shared::{Counters, Facts, Policy, Usage};
 use self::snapshot::Detached;
 pub use self::snapshot::{Snap, Taken, Taker};
+pub use self::store::Content;
 use self::store::Store;
 use self::watch::Watcher;
 use crate::ds::arena::Arena;

@@ -54,6 +54,28 @@ pub enum Content<'a> {
     Value(Value, Encoding),
 }
 
+impl<'a> Content<'a> {
+    /// Text as it comes from outside: a number when it is the exact text of one.
+    pub fn of_text(text: &'a [u8]) -> Content<'a> {
+        match integer::parse(text) {
+            Some(number) => Content::Int(number),
+            None => Content::Text(text, Encoding::of_text(text.len())),
+        }
+    }
+}
+
+impl From<Value> for Content<'_> {
+    /// A value as it comes from outside: a string is a number when it is the exact text of one.
+    fn from(value: Value) -> Self {
+        let number = match &value {
+            Value::Bytes(text) => integer::parse(text),
+            _ => None,
+        };
+        let encoding = value.encoding();
+        number.map_or(Content::Value(value, encoding), Content::Int)
+    }
+}
+
 /// An entry taken out of a store, or a copy of it.
 pub struct Parcel {
     pub content: Content<'static>,
@@ -125,6 +147,11 @@ impl Store {
 
     pub fn len(&self) -> usize {
         self.table.len()
+    }
+
+    /// Lays the table out, as [`Segments::reserve`] does.
+    pub fn reserve(&mut self, keys: usize) {
+        self.table.reserve(keys);
     }
 
     pub fn expires(&self) -> usize {

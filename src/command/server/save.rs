@@ -152,7 +152,8 @@ impl State {
             checksum: self.config.rdbchecksum && self.snapshots.checks_sums,
             ..self.load_options()
         };
-        let mut intake = Intake::new(&mut self.keyspace, Expired::Drop, replace);
+        let mut intake = Intake::new(&mut self.keyspace, Expired::Drop, replace)
+            .of_size(file.metadata().map_or(0, |data| data.len()));
         let loaded = load::load(&mut file, &options, &mut intake);
         self.snapshots.keys_loaded = intake.keys_loaded;
         self.snapshots.keys_expired = intake.keys_expired;

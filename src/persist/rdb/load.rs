@@ -18,7 +18,7 @@ pub use self::into::{Expired, Intake};
 use self::source::{BUFFER_BYTES, Source};
 pub use self::value::Limits;
 use super::format::{self, kind, opcode};
-use crate::keyspace::{Facts, Usage};
+use crate::keyspace::{Content, Facts, Usage};
 use crate::types::Value;
 
 /// A longer string is handed over with its memory, a shorter one to be copied.
@@ -41,20 +41,11 @@ pub struct Options {
 }
 
 /// One key of a snapshot.
-#[derive(Debug)]
 pub struct Entry<'a> {
     pub db: usize,
     pub key: &'a [u8],
     pub content: Content<'a>,
     pub facts: Facts,
-}
-
-/// What a key of a snapshot holds.
-#[derive(Debug)]
-pub enum Content<'a> {
-    /// A short string, which may be a number.
-    Text(&'a [u8]),
-    Value(Value),
 }
 
 /// What a snapshot says besides its keys.
@@ -66,6 +57,7 @@ pub enum Note<'a> {
     },
     Database(u64),
     Sizes {
+        db: usize,
         keys: u64,
         expires: u64,
     },
@@ -141,7 +133,7 @@ struct Loader<'a, 'r> {
     sink: &'a mut dyn Sink,
     doing: Doing,
     version: u32,
-    db: u64,
+    db: usize,
     /// Of the next key.
     facts: Facts,
     /// Of the value that is being read.
@@ -180,16 +172,15 @@ impl Loader<'_, '_> {
             opcode::FREQUENCY => self.facts.usage = Usage::Frequency(source.byte()?),
             opcode::SELECT_DB => {
                 self.doing = Doing::Length;
-                self.db = source.count()?;
-                if self.db >= self.options.databases {
-                    return Err(Reason::Databases(self.options.databases));
-                }
-                self.sink.note(Note::Database(self.db), source.offset());
+                let db = source.count()?;
+                let known = usize::try_from(db).ok().filter(|_| db < self.options.databases);
+                self.db = known.ok_or(Reason::Databases(self.options.databases))?;
+                self.sink.note(Note::Database(db), source.offset());
             }
             opcode::RESIZE_DB => {
                 self.doing = Doing::Length;
                 let (keys, expires) = (source.count()?, source.count()?);
-                self.sink.note(Note::Sizes { keys, expires }, source.offset());
+                self.sink.note(Note::Sizes { db: self.db, keys, expires }, source.offset());
             }
             opcode::AUX => {
                 self.doing = Doing::Aux;
@@ -235,16 +226,16 @@ impl Loader<'_, '_> {
             kind::STRING => {
                 source.text(text)?;
                 match text.len() {
-                    0..=COPIED_BYTES_MAX => Content::Text(text),
+                    0..=COPIED_BYTES_MAX => Content::of_text(text),
                     _ => {
                         let mut text = std::mem::take(text);
                         text.shrink_to_fit();
-                        Content::Value(Value::Bytes(text))
+                        Value::Bytes(text).into()
                     }
                 }
             }
             _ => match value::read(source, kind, self.version, &options.limits)? {
-                Some(value) => Content::Value(value),
+                Some(value) => value.into(),
                 None => {
                     sink.note(Note::EmptyKey(key), source.offset());
                     self.facts = Facts::default();
@@ -253,9 +244,8 @@ impl Loader<'_, '_> {
                 }
             },
         };
-        let db = usize::try_from(self.db).map_err(|_| Reason::Databases(options.databases))?;
         let facts = std::mem::take(&mut self.facts);
-        sink.entry(Entry { db, key, content, facts })?;
+        sink.entry(Entry { db: self.db, key, content, facts })?;
         self.kind = None;
         Ok(())
     }

@@ -3,12 +3,15 @@
 //! Invariant: a key is there as the snapshot says, or the load fails.
 
 use super::error::Reason;
-use super::{Content, Entry, Note, Sink};
+use super::{Entry, Note, Sink};
 use crate::base::clock::unix_us_now;
-use crate::keyspace::{Expiry, Keyspace};
+use crate::keyspace::Keyspace;
 
 /// Keys left out that are named in the log.
 const NAMED_MAX: u64 = 10;
+/// Bytes of a file for which it may announce a key. Where keys are shorter than that, less room is
+/// made than they need; where a number is a lie, it costs about as much memory as the file has bytes.
+const ANNOUNCED_BYTES_MIN: u64 = 8;
 
 /// What becomes of keys that are past their deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub struct Intake<'a> {
     expired: Expired,
     /// Whether a key may take the place of one that is there.
     replace: bool,
+    /// Announced keys that are still believed in.
+    room: u64,
     pub keys_loaded: u64,
     pub keys_expired: u64,
     pub keys_empty: u64,
@@ -33,7 +38,13 @@ pub struct Intake<'a> {
 impl<'a> Intake<'a> {
     /// Takes keys into `keyspace`; `replace` lets them take the place of others.
     pub fn new(keyspace: &'a mut Keyspace, expired: Expired, replace: bool) -> Intake<'a> {
-        Intake { keyspace, expired, replace, keys_loaded: 0, keys_expired: 0, keys_empty: 0 }
+        let (keys_loaded, keys_expired, keys_empty) = (0, 0, 0);
+        Intake { keyspace, expired, replace, room: 0, keys_loaded, keys_expired, keys_empty }
+    }
+
+    /// Makes room for the keys that the file announces, which has `bytes`.
+    pub fn of_size(self, bytes: u64) -> Self {
+        Intake { room: bytes / ANNOUNCED_BYTES_MIN, ..self }
     }
 
     /// Says in the log that all is there.
@@ -58,16 +69,9 @@ impl Sink for Intake<'_> {
             self.keys_expired += 1;
             return Ok(());
         }
-        let db = self.keyspace.db(db);
-        if !self.replace && db.peek(key).is_some() {
+        if !self.keyspace.db(db).load(key, content, facts, self.replace) {
             return Err(Reason::Refused("Duplicated key found in RDB file"));
         }
-        let expiry = facts.deadline.map_or(Expiry::Clear, Expiry::At);
-        match content {
-            Content::Text(text) => db.set(key, text, expiry),
-            Content::Value(value) => db.put_loaded(key, value, expiry),
-        }
-        db.set_usage(key, facts.usage);
         self.keys_loaded += 1;
         Ok(())
     }
@@ -85,7 +89,12 @@ impl Sink for Intake<'_> {
             Note::NoChecksum => {
                 log::info!("RDB file was saved with checksum disabled: no check performed.");
             }
-            Note::Database(_) | Note::Sizes { .. } | Note::Key { .. } | Note::ChecksumOk => {}
+            Note::Sizes { db, keys, .. } => {
+                let keys = keys.min(self.room);
+                self.room -= keys;
+                self.keyspace.db(db).reserve(usize::try_from(keys).unwrap_or(usize::MAX));
+            }
+            Note::Database(_) | Note::Key { .. } | Note::ChecksumOk => {}
         }
     }
 }

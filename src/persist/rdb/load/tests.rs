@@ -6,7 +6,7 @@ use std::io;
 use super::*;
 use crate::base::rng::{Rng, os_seed};
 use crate::ds::listpack::{Item, Listpack};
-use crate::keyspace::{Expiry, Keyspace, Order, Policy, Scope};
+use crate::keyspace::{Expiry, Facts, Keyspace, Order, Policy, Scope};
 use crate::persist::rdb::file::{Style, write};
 use crate::types::hash::{self, Hash, Ttl};
 use crate::types::list::{List, NodeLimit};
@@ -100,15 +100,15 @@ fn value(rng: &mut Rng, limits: &Limits) -> Value {
 fn filled(rng: &mut Rng, keys: usize) -> Keyspace {
     let mut keyspace = keyspace();
     for number in 0..keys {
-        let expiry = match rng.below(3) {
-            0 => Expiry::At(NOW + 1 + rng.below(1 << 40) as i64),
-            _ => Expiry::Clear,
+        let deadline = match rng.below(3) {
+            0 => Some(NOW + 1 + rng.below(1 << 40) as i64),
+            _ => None,
         };
         let key = [number.to_string().into_bytes(), text(rng)].concat();
         let value = value(rng, &options().limits);
         let db = keyspace.db(rng.below(DATABASES as usize));
-        db.put_loaded(&key, value, expiry);
-        db.set_usage(&key, Usage::IdleSeconds(rng.below(100_000) as u64));
+        let usage = Usage::IdleSeconds(rng.below(100_000) as u64);
+        db.load(&key, value.into(), Facts { deadline, usage }, false);
     }
     keyspace
 }
@@ -532,6 +532,26 @@ fn lengths_that_are_only_announced_take_no_memory() {
         let value = b"\x81\x40\0\0\0\0\0\0\0\x01a";
         assert!(read(&file("REDIS0011", kind, value), &unlimited).is_err());
     }
+}
+
+#[test]
+fn room_is_made_for_announced_keys_as_far_as_the_file_could_hold_them() {
+    // 1000 and 2^62 keys are announced, one comes.
+    let file = |announced: &[u8]| {
+        let sizes = [b"REDIS0011\xfe\x01\xfb", announced, b"\x00\xfe\x02\xfb", announced].concat();
+        [&sizes[..], b"\x00\x00\x01k\x01v\xff", &[0; 8]].concat()
+    };
+    let tables = |announced: &[u8], bytes: u64| {
+        let mut keyspace = keyspace();
+        let mut intake = Intake::new(&mut keyspace, Expired::Drop, false).of_size(bytes);
+        load(&mut &file(announced)[..], &options(), &mut intake).expect("a file");
+        assert!(keyspace.db(2).peek(b"k").is_some());
+        keyspace.memory().tables
+    };
+    let (honest, lie) = (b"\x43\xe8", b"\x81\x40\0\0\0\0\0\0\0");
+    assert!((12_000..40_000).contains(&tables(honest, 1 << 20)));
+    assert!(tables(lie, 1 << 16) < tables(honest, 0) + (2 << 16));
+    assert_eq!(tables(lie, 0), tables(honest, 0));
 }
 
 #[test]
