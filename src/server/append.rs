@@ -15,7 +15,6 @@ use crate::io::{IoError, Op};
 use crate::observe::AppendFacts;
 use crate::persist::aof::{Manifest, Place, Writer};
 use crate::persist::policy::{self, Act, Promise};
-use std::collections::VecDeque;
 use std::fs::File;
 use std::path::PathBuf;
 use std::process;
@@ -32,8 +31,6 @@ const KEPT_BYTES_MAX: usize = 32 << 20;
 pub(super) struct Log {
     writer: Option<Writer>,
     pub(super) gate: Gate,
-    /// Files before the one that grows whose end no sync has covered, each with its last group.
-    older: VecDeque<(Arc<File>, u64)>,
     /// Unix time in milliseconds before which nothing is synced, with `everysec`.
     next_sync_ms: i64,
     /// Unix time in milliseconds of the next try, after a write that found no space.
@@ -49,7 +46,6 @@ impl Log {
         Log {
             writer,
             gate: Gate::default(),
-            older: VecDeque::new(),
             next_sync_ms: 0,
             retry_ms: None,
             broken: false,
@@ -176,21 +172,24 @@ impl Server {
         self.state.config.no_appendfsync_on_rewrite && self.state.background.is_running()
     }
 
-    /// Begins a sync of what was written; of the oldest file first that has any.
+    /// Begins a sync of what was written.
     pub(super) fn sync_log(&mut self) {
-        let log = &mut self.log;
-        let Some(writer) = &log.writer else { return };
-        let file = match log.older.front() {
-            Some((file, last)) => {
-                log.gate.sync_begins(*last);
-                Arc::clone(file)
-            }
-            None => {
-                log.gate.sync_begins(u64::MAX);
-                Arc::clone(writer.file())
-            }
-        };
+        let Some(writer) = &self.log.writer else { return };
+        let file = Arc::clone(writer.file());
+        self.log.gate.sync_begins();
         self.driver.submit(Op::Sync { file });
+    }
+
+    /// Begins a sync ahead of one that is waited for, so that little is left for that; false while one
+    /// is in flight.
+    pub(super) fn sync_ahead(&mut self) -> bool {
+        if self.log.gate.is_syncing() {
+            return false;
+        }
+        if self.log.gate.has_unsynced() && !self.state.append.needs_base {
+            self.sync_log();
+        }
+        true
     }
 
     /// The sync in flight is over.
@@ -199,7 +198,6 @@ impl Server {
             Ok(()) => {
                 let waiting = self.log.gate.synced();
                 let durable = self.log.gate.durable();
-                self.log.older.pop_front_if(|(_, last)| *last <= durable);
                 waiting.into_iter().for_each(|id| self.state.make_writable(id));
                 if !self.state.append.needs_base {
                     self.state.append.durable = durable;
@@ -223,8 +221,8 @@ impl Server {
         }
     }
 
-    /// Records go to `file` from here on, the last one of `manifest`. What was not synced of the file
-    /// before still is, ahead of anything of the new one.
+    /// Records go to `file` from here on, the last one of `manifest`. The file before is durable by
+    /// then: a crash may leave the end of one file torn, but not with another one behind it.
     pub(super) fn log_goes_on_in(&mut self, file: Arc<File>, manifest: Manifest) {
         let place = self.log_place();
         let log = &mut self.log;
@@ -232,8 +230,11 @@ impl Server {
             Some(writer) => {
                 self.state.append.older += writer.offset();
                 let old = writer.go_on_in(file, manifest);
-                if !self.state.append.needs_base && !log.gate.is_all_durable() {
-                    log.older.push_back((old, log.gate.written()));
+                if !self.state.append.needs_base {
+                    match old.sync_data() {
+                        Ok(()) => self.open_gate(),
+                        Err(error) => self.sync_failed(error.into()),
+                    }
                 }
             }
             None => {
@@ -242,6 +243,7 @@ impl Server {
                 self.state.apply_followers();
             }
         }
+        let log = &mut self.log;
         (log.broken, log.retry_ms, log.cut) = (false, None, log.gate.written());
         self.state.append.size = 0;
         // What could not be written is in the base that begins now.
@@ -256,7 +258,6 @@ impl Server {
         let log = &mut self.log;
         let Some(writer) = &mut log.writer else { return };
         writer.set_manifest(manifest);
-        log.older.clear();
         let facts = &mut self.state.append;
         (facts.older, facts.write_error, facts.sync_error) = (bytes, None, None);
         facts.needs_base = false;
@@ -274,7 +275,6 @@ impl Server {
     /// Keeps no log any more; who waits for it goes on.
     fn end_log(&mut self) {
         self.log.writer = None;
-        self.log.older.clear();
         self.state.append = AppendFacts::default();
         self.state.effects.set_on(false);
         self.state.apply_followers();
@@ -324,9 +324,7 @@ impl Server {
     pub(super) fn flush_log(&mut self) -> Result<(), String> {
         self.append_log();
         let Some(writer) = &mut self.log.writer else { return Ok(()) };
-        let cut = writer.growing().cut();
-        let mut files = self.log.older.iter().map(|(file, _)| file).chain([writer.file()]);
-        let synced = files.try_for_each(|file| file.sync_all()).and(cut);
+        let synced = writer.growing().cut().and_then(|()| writer.file().sync_all());
         synced.map_err(|error| format!("Fail to fsync the AOF file: {}.", error_text(&error)))
     }
 }

@@ -43,11 +43,6 @@ impl Gate {
         self.written > self.syncing.unwrap_or(self.durable)
     }
 
-    /// Whether everything written is durable.
-    pub(super) fn is_all_durable(&self) -> bool {
-        self.durable == self.written
-    }
-
     /// The last group that was written.
     pub(super) fn written(&self) -> u64 {
         self.written
@@ -67,9 +62,9 @@ impl Gate {
         self.syncing.is_some()
     }
 
-    /// Notes that a sync begins, of all that was written up to group `last`.
-    pub(super) fn sync_begins(&mut self, last: u64) {
-        self.syncing = Some(last.min(self.written));
+    /// Notes that a sync begins, of all that was written.
+    pub(super) fn sync_begins(&mut self) {
+        self.syncing = Some(self.written);
     }
 
     /// Notes that the sync in flight succeeded; who waited, to be looked at again.
@@ -117,22 +112,22 @@ mod tests {
         assert!(!gate.holds(READER, 0) && !gate.has_unsynced());
         assert_eq!((gate.next_group(), gate.wrote()), (1, 1));
         assert!(gate.holds(WRITER, 1) && !gate.holds(READER, 0) && gate.has_unsynced());
-        gate.sync_begins(u64::MAX);
+        gate.sync_begins();
         assert!(!gate.has_unsynced());
         assert_eq!(gate.wrote(), 2);
         assert!(gate.holds(READER, 2) && gate.has_unsynced());
         assert_eq!(gate.synced(), [WRITER, READER]);
-        assert!(!gate.holds(WRITER, 1) && gate.holds(READER, 2) && !gate.is_all_durable());
-        gate.sync_begins(u64::MAX);
+        assert!(!gate.holds(WRITER, 1) && gate.holds(READER, 2));
+        gate.sync_begins();
         assert_eq!(gate.synced(), [READER]);
-        assert!(!gate.holds(READER, 2) && gate.is_all_durable());
+        assert!(!gate.holds(READER, 2));
     }
 
     #[test]
     fn a_sync_that_failed_lets_nobody_through() {
         let mut gate = Gate::default();
         gate.wrote();
-        gate.sync_begins(u64::MAX);
+        gate.sync_begins();
         gate.sync_failed();
         assert!(gate.holds(WRITER, 1) && gate.has_unsynced() && !gate.is_syncing());
         assert_eq!(gate.open_all(), [WRITER]);

@@ -53,6 +53,8 @@ enum Phase {
     Idle,
     /// The clerk makes the file that the log is to go on in.
     Opening(Manifest),
+    /// The file is there; most of the one before is being made durable, or is (`synced`).
+    Opened { file: File, manifest: Manifest, synced: bool },
     /// The keyspace hands out what it holds. A rewrite knows what the log is to consist of.
     Walking(Snapshot, Option<Manifest>),
     /// The clerk writes the rest and puts the file in its place.
@@ -74,6 +76,7 @@ impl Server {
         if self.state.background.is_cancelled() {
             self.abandon_snapshot("cancelled");
         }
+        self.begin_opened();
         self.state.schedule_due_snapshots();
         // The marks of one that was given up have to be gone first.
         if self.state.keyspace.is_walking() && !self.underway.is_walking() {
@@ -123,10 +126,25 @@ impl Server {
         self.underway.phase = Phase::Opening(manifest);
     }
 
+    /// Begins the rewrite whose file was made, once little of the file before is left to be synced.
+    fn begin_opened(&mut self) {
+        let Phase::Opened { synced, .. } = self.underway.phase else { return };
+        if !synced && !self.sync_ahead() {
+            return;
+        }
+        match take(&mut self.underway.phase) {
+            Phase::Opened { file, manifest, .. } if !self.log.gate.is_syncing() => {
+                self.begin_rewrite(file, manifest);
+            }
+            Phase::Opened { file, manifest, .. } => {
+                self.underway.phase = Phase::Opened { file, manifest, synced: true };
+            }
+            phase => self.underway.phase = phase,
+        }
+    }
+
     /// Records go to the new file from here on, and what there is by now is walked.
     fn begin_rewrite(&mut self, file: File, manifest: Manifest) {
-        // What was executed so far belongs to the file before.
-        self.append_log();
         if self.log.has_unwritten() && !self.state.append.needs_base {
             return self.snapshot_over(Err("the append log cannot be written".into()));
         }
@@ -231,7 +249,9 @@ impl Server {
 
     pub(super) fn clerk_reported(&mut self, report: Report) {
         match (report, take(&mut self.underway.phase)) {
-            (Report::Opened(file), Phase::Opening(manifest)) => self.begin_rewrite(file, manifest),
+            (Report::Opened(file), Phase::Opening(manifest)) => {
+                self.underway.phase = Phase::Opened { file, manifest, synced: false };
+            }
             (Report::Finished { bytes }, Phase::Writing(next)) => {
                 if let Some(manifest) = next {
                     self.log_was_rewritten(manifest, bytes);

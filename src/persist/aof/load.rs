@@ -12,7 +12,7 @@ use crate::base::clock::unix_us_now;
 use crate::base::sys::error_text;
 use crate::persist::files;
 use crate::resp::{Args, Limits, Progress, Step, parse};
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -59,12 +59,14 @@ pub fn load(
     files::sync_directory(&place.dir).map_err(|error| {
         format!("Fail to fsync AOF directory {}: {}.", place.dir.display(), error_text(&error))
     })?;
-    let count = manifest.parts().count();
+    // A crash right after the next file was made leaves that one empty, and the end in the one before.
+    let holds = |part: &Part| fs::metadata(place.path(&part.name)).is_ok_and(|data| data.len() > 0);
+    let parts: Vec<&Part> = manifest.parts().collect();
+    let last = parts.iter().rposition(|part| holds(part)).unwrap_or(0);
     let (mut total, mut base) = (0, 0);
-    for (index, part) in manifest.parts().enumerate() {
+    for (index, part) in parts.into_iter().enumerate() {
         let began_us = unix_us_now();
-        let file =
-            LogFile { path: place.path(&part.name), name: part.name(), last: index + 1 == count };
+        let file = LogFile { path: place.path(&part.name), name: part.name(), last: index >= last };
         let size = file.load(repair, replay)?;
         let seconds = (unix_us_now() - began_us) as f64 / 1e6;
         let kind = if part.kind == Kind::Base { "base" } else { "incr" };
@@ -103,7 +105,7 @@ pub fn begins_with_snapshot(path: &Path) -> io::Result<bool> {
 struct LogFile {
     path: PathBuf,
     name: String,
-    /// Only the end of the last file may be damaged.
+    /// Only the end of the last file that holds something may be damaged.
     last: bool,
 }
 

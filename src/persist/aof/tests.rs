@@ -221,17 +221,21 @@ fn flipped_bits_never_panic_and_what_is_loaded_begins_as_it_was() {
 }
 
 #[test]
-fn only_the_last_file_may_end_early() {
+fn only_the_last_file_that_holds_something_may_end_early() {
     let scratch = Scratch::new("last");
     let part = |name: &str, seq| Part { name: name.into(), seq, kind: Kind::Incr };
     let incr = vec![part("a.1.incr.aof", 1), part("a.2.incr.aof", 2)];
     fs::write(scratch.path(), b"*1\r\n$4\r\nPI").expect("a file");
-    fs::write(scratch.0.join("a.2.incr.aof"), b"").expect("a file");
+    let behind = scratch.0.join("a.2.incr.aof");
+    fs::write(&behind, b"*1\r\n$4\r\nPING\r\n").expect("a file");
     let place = Place { dir: scratch.0.clone(), log: "a".into() };
     let manifest = Manifest { incr, ..Manifest::default() };
     let refusal = load(&place, &manifest, REPAIR, &mut Commands::default()).expect_err("a hole");
     assert!(refusal.ends_with("Fatal error: the truncated file is not the last file"), "{refusal}");
     assert_eq!(scratch.len(), 10);
+    fs::write(&behind, b"").expect("a file");
+    load(&place, &manifest, REPAIR, &mut Commands::default()).expect("an end that was cut off");
+    assert_eq!(scratch.len(), 0);
 }
 
 #[test]
