@@ -57,7 +57,9 @@ impl State {
     #[inline]
     pub fn memory_not_counted(&self, reply: usize) -> usize {
         let share = self.maxmemory() as usize / OUTPUT_SHARE;
-        (self.client_memory.output() + reply).saturating_sub(share)
+        let output = (self.client_memory.output() + reply).saturating_sub(share);
+        // What is on its way to the disk: keys that went for it would have to be written out first.
+        output + self.effects.memory() + self.background.buffered
     }
 
     /// Cuts a client off if more waits for him than his class may have; `unfinished` bytes of

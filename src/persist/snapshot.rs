@@ -10,11 +10,15 @@ use crate::base::lzf::Compressor;
 use crate::clerk::Piece;
 use crate::keyspace::{Keyspace, Snap, Taken, Taker};
 use std::cell::RefCell;
-use std::mem::replace;
+use std::mem::{replace, take};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 /// Bytes of a piece, about: large beside what handing it over costs, small beside a container.
 pub const PIECE_BYTES: usize = 256 * 1024;
+
+/// Chunks kept to be used again.
+const SPARE_MAX: usize = 6;
 
 /// The end of the file that has not been handed over.
 pub struct Snapshot(Rc<RefCell<Tape>>);
@@ -30,6 +34,7 @@ struct Tape {
     /// Keys and deadlines of each database at the start: a hint to the reader.
     sizes: Vec<(usize, usize)>,
     compress: bool,
+    spare: Spare,
 }
 
 /// A part of the file that says its databases itself.
@@ -46,16 +51,18 @@ impl Snapshot {
         let sizes = sizes.map(|db| (db.len(), db.expires())).collect();
         let mut file = Section::new(compress);
         save::header(&mut file.chunk, header);
-        let tape = Tape { file, aside: Section::new(compress), progress: None, sizes, compress };
+        let (aside, spare) = (Section::new(compress), Spare::default());
+        let tape = Tape { file, aside, progress: None, sizes, compress, spare };
         let snapshot = Snapshot(Rc::new(RefCell::new(tape)));
         keyspace.begin_walk(Box::new(Recorder(Rc::clone(&snapshot.0))));
         snapshot
     }
 
-    /// Bytes that were not handed over.
+    /// Bytes that were not handed over, and room for more.
     pub fn memory(&self) -> usize {
         let tape = self.0.borrow();
-        tape.file.chunk.len() + tape.aside.chunk.len()
+        let spare = tape.spare.lock().map_or(0, |spare| spare.iter().map(Chunk::memory).sum());
+        tape.file.chunk.memory() + tape.aside.chunk.memory() + spare
     }
 
     /// Whether there is enough for a piece.
@@ -66,8 +73,12 @@ impl Snapshot {
     /// Takes what there is of the file so far.
     pub fn take_piece(&mut self) -> Box<dyn Piece> {
         let mut tape = self.0.borrow_mut();
-        let empty = Chunk::new(tape.compress);
-        Box::new(replace(&mut tape.file.chunk, empty))
+        let spare = tape.spare.lock().ok().and_then(|mut spare| spare.pop());
+        // With room for a whole one, which would otherwise be moved while it grows.
+        let empty = || Chunk::with_capacity(tape.compress, PIECE_BYTES + PIECE_BYTES / 4);
+        let empty = spare.unwrap_or_else(empty);
+        let chunk = replace(&mut tape.file.chunk, empty);
+        Box::new(Filled { chunk, spare: Arc::clone(&tape.spare) })
     }
 
     /// Takes the last piece, once the walk is over.
@@ -101,13 +112,35 @@ impl Taker for Recorder {
     }
 }
 
-impl Piece for Chunk {
+/// Chunks to be used again: allocated by one thread and freed by another they would leave more memory
+/// behind than they hold.
+type Spare = Arc<Mutex<Vec<Chunk>>>;
+
+/// A piece of the file, whose chunk is used again once it is written.
+struct Filled {
+    chunk: Chunk,
+    spare: Spare,
+}
+
+impl Piece for Filled {
     fn memory(&self) -> usize {
-        self.len()
+        self.chunk.memory()
     }
 
     fn render(&self, compressor: &mut Compressor, out: &mut Vec<u8>) {
-        self.finish(compressor, out);
+        self.chunk.finish(compressor, out);
+    }
+}
+
+impl Drop for Filled {
+    fn drop(&mut self) {
+        let mut chunk = take(&mut self.chunk);
+        chunk.clear();
+        if let Ok(mut spare) = self.spare.lock()
+            && spare.len() < SPARE_MAX
+        {
+            spare.push(chunk);
+        }
     }
 }
 

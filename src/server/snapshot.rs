@@ -12,7 +12,7 @@
 use super::Server;
 use crate::base::alloc;
 use crate::base::clock::{Clock, stamp};
-use crate::clerk::{Job, Naming, Plan, Report};
+use crate::clerk::{Clerk, Job, Naming, Plan, Report};
 use crate::command::server::background::Purpose;
 use crate::config::REDIS_VERSION;
 use crate::persist::aof::Manifest;
@@ -31,11 +31,14 @@ const KEYS: usize = 32;
 /// The same while only marks are taken off.
 const UNMARKED_KEYS: usize = 256;
 /// Bytes that the clerk may have waiting before the walk waits for it.
-const QUEUE_BYTES_MAX: usize = 2 << 20;
+const QUEUE_BYTES_MAX: usize = 1 << 20;
 /// Bytes that writes may have brought up beyond that before everybody waits.
-const BACKLOG_BYTES_MAX: usize = 12 << 20;
-/// How long everybody waits then, each turn.
-const BACKLOG_WAIT: Duration = Duration::from_millis(1);
+const BACKLOG_BYTES_MAX: usize = 2 << 20;
+/// Bytes of that kind beyond which everybody waits as long as it takes, within reason.
+const BACKLOG_BYTES_HARD: usize = 4 << 20;
+/// How often, each turn, everybody waits at most in the one and the other case, and how long.
+const BACKLOG_WAITS: (u32, u32) = (10, 500);
+const BACKLOG_WAIT: Duration = Duration::from_micros(200);
 /// How soon the walk looks whether the clerk has caught up.
 const QUEUE_WAIT_MS: i64 = 1;
 
@@ -67,6 +70,14 @@ impl Underway {
     fn is_walking(&self) -> bool {
         matches!(self.phase, Phase::Walking(..))
     }
+
+    /// Bytes that were not handed to the clerk.
+    fn memory(&self) -> usize {
+        match &self.phase {
+            Phase::Walking(snapshot, _) => snapshot.memory(),
+            _ => 0,
+        }
+    }
 }
 
 impl Server {
@@ -76,6 +87,7 @@ impl Server {
         if self.state.background.is_cancelled() {
             self.abandon_snapshot("cancelled");
         }
+        self.state.background.buffered = self.clerk.queued_bytes() + self.underway.memory();
         self.begin_opened();
         self.state.schedule_due_snapshots();
         // The marks of one that was given up have to be gone first.
@@ -187,18 +199,20 @@ impl Server {
         };
         let start = stamp();
         loop {
-            self.underway.stalled = self.clerk.queued_bytes() > QUEUE_BYTES_MAX;
-            if self.underway.stalled {
-                if snapshot.memory() > BACKLOG_BYTES_MAX {
-                    thread::sleep(BACKLOG_WAIT);
-                }
-                return false;
-            }
-            let more = self.state.keyspace.walk(KEYS);
             if snapshot.has_piece() {
                 self.clerk.give(Job::Write(snapshot.take_piece()));
+                if self.state.maxmemory() > 0 {
+                    // What pieces and evicted keys leave behind would count as the process's memory
+                    // until the allocator got round to it.
+                    alloc::give_back_spare();
+                }
             }
-            if !more {
+            self.underway.stalled = self.clerk.queued_bytes() > QUEUE_BYTES_MAX;
+            if self.underway.stalled {
+                wait_for(&self.clerk);
+                return false;
+            }
+            if !self.state.keyspace.walk(KEYS) {
                 break;
             }
             if clock.elapsed_ns(start, stamp()) > slice_ns {
@@ -269,5 +283,16 @@ impl Server {
             self.log_was_not_rewritten();
         }
         self.state.snapshot_ended(outcome);
+    }
+}
+
+/// Lets the clerk catch up if it has far too much to write.
+fn wait_for(clerk: &Clerk) {
+    for wait in 0..BACKLOG_WAITS.1 {
+        let enough = if wait < BACKLOG_WAITS.0 { BACKLOG_BYTES_MAX } else { BACKLOG_BYTES_HARD };
+        if clerk.queued_bytes() <= enough {
+            return;
+        }
+        thread::sleep(BACKLOG_WAIT);
     }
 }

@@ -70,6 +70,8 @@ pub struct Background {
     rewrite_not_before_s: i64,
     /// Changes since the last save when the running snapshot was begun.
     changes_at_start: u64,
+    /// Bytes of the running snapshot that are not written yet.
+    pub buffered: usize,
     /// Keys that were handed out, and how many there were.
     pub keys_done: u64,
     pub keys_total: u64,

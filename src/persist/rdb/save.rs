@@ -71,9 +71,20 @@ impl Chunk {
         Chunk { bytes: Vec::new(), compress, texts: Vec::new() }
     }
 
+    /// As [`Chunk::new`], with room for some bytes.
+    pub fn with_capacity(compress: bool, bytes: usize) -> Chunk {
+        let texts = Vec::with_capacity(if compress { bytes / 128 } else { 0 });
+        Chunk { bytes: Vec::with_capacity(bytes), compress, texts }
+    }
+
     /// Bytes written so far.
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Heap bytes.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity() + self.texts.capacity() * size_of::<Text>()
     }
 
     /// Whether nothing was written.
