@@ -4,6 +4,7 @@
 
 use super::{Naming, Plan};
 use crate::base::crc::Crc64;
+use crate::base::sys::error_text;
 use rustix::fs::{Advice, fadvise};
 use std::ffi::OsString;
 use std::fmt;
@@ -41,6 +42,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What the system said.
+    pub fn reason(&self) -> String {
+        error_text(&io::Error::from_raw_os_error(self.errno))
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let doing = match self.step {
@@ -50,8 +58,7 @@ impl fmt::Display for Failure {
             Step::Rename => "renaming",
             Step::SyncDirectory => "syncing the directory of",
         };
-        let error = io::Error::from_raw_os_error(self.errno);
-        write!(f, "{doing} {}: {}", self.path.display(), crate::base::sys::error_text(&error))
+        write!(f, "{doing} {}: {}", self.path.display(), self.reason())
     }
 }
 
@@ -120,11 +127,11 @@ impl Stream {
 pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<File, Failure> {
     let fail = |step| move |error: io::Error| Failure::new(step, path, &error);
     let file = File::create(path).map_err(fail(Step::Create))?;
-    let named =
-        sync_directory(path).map_err(fail(Step::SyncDirectory)).and_then(|()| match naming {
-            Some((manifest, bytes)) => replace(manifest, bytes),
-            None => Ok(()),
-        });
+    let listed = sync_directory(directory_of(path)).map_err(fail(Step::SyncDirectory));
+    let named = listed.and_then(|()| match naming {
+        Some((manifest, bytes)) => replace(manifest, bytes),
+        None => Ok(()),
+    });
     // Nothing names it, unless only the last step failed.
     named.inspect_err(|failure| {
         if failure.step != Step::SyncDirectory {
@@ -151,14 +158,17 @@ pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
 fn delete(path: &Path) {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            log::warn!("Can't delete {}: {}", path.display(), crate::base::sys::error_text(&error));
+            log::warn!("Can't delete {}: {}", path.display(), error_text(&error));
         }
         _ => log::info!("Removing the history file {} in the background", path.display()),
     }
 }
 
-/// Puts a small file in the place of `path`.
-fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+/// Puts a small file in the place of `path`, by way of `temp-` and its name.
+///
+/// # Errors
+/// The old file stands there then; only after [`Step::SyncDirectory`] may it be either.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut name = OsString::from("temp-");
     name.push(path.file_name().unwrap_or_default());
     let temporary = path.with_file_name(name);
@@ -168,21 +178,26 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     };
     let mut file = File::create(&temporary).map_err(fail(Step::Create))?;
     file.write_all(bytes).map_err(fail(Step::Write))?;
-    file.sync_data().map_err(fail(Step::Sync))?;
+    file.sync_all().map_err(fail(Step::Sync))?;
     place(&temporary, path)
 }
 
 /// Renames a synced file and makes the new name durable.
 fn place(from: &Path, to: &Path) -> Result<(), Failure> {
     fs::rename(from, to).map_err(|error| Failure::new(Step::Rename, to, &error))?;
-    sync_directory(to).map_err(|error| Failure::new(Step::SyncDirectory, to, &error))
+    let listed = sync_directory(directory_of(to));
+    listed.map_err(|error| Failure::new(Step::SyncDirectory, to, &error))
 }
 
-/// Makes the names in the directory of `path` durable.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    let directory = match path.parent() {
+/// Makes names that were given or taken in a directory survive a power cut.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+/// Where the name `path` is listed.
+pub fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
-    };
-    File::open(directory)?.sync_all()
+    }
 }

@@ -9,7 +9,7 @@
 //! Invariant: files are replaced in the one order that survives a power cut (write, sync, rename, sync
 //! the directory), and what they replace is deleted by its own job afterwards.
 
-mod files;
+pub mod files;
 
 pub use files::{Failure, Step};
 

@@ -23,8 +23,6 @@ pub struct AppendFacts {
     pub durable: u64,
     /// Whether the log is not whole, or not yet there, before there is a new base.
     pub needs_base: bool,
-    /// Syncs that were due while one was in flight for too long.
-    pub delayed_syncs: u64,
 }
 
 impl AppendFacts {

@@ -7,7 +7,6 @@
 
 pub mod aof;
 pub mod dump;
-mod files;
 pub mod policy;
 pub mod rdb;
 pub mod snapshot;

@@ -6,8 +6,8 @@
 //!
 //! Invariant: records are written in order, each once; nothing is synced again after an error.
 
-use super::Server;
 use super::gate::Gate;
+use super::{Server, restore};
 use crate::base::sys::error_text;
 use crate::command::server::background::Purpose;
 use crate::config::Appendfsync;
@@ -16,7 +16,6 @@ use crate::observe::AppendFacts;
 use crate::persist::aof::{Manifest, Place, Writer};
 use crate::persist::policy::{self, Act, Promise};
 use std::fs::File;
-use std::path::PathBuf;
 use std::process;
 use std::sync::Arc;
 
@@ -173,7 +172,7 @@ impl Server {
     }
 
     /// Begins a sync of what was written.
-    pub(super) fn sync_log(&mut self) {
+    fn sync_log(&mut self) {
         let Some(writer) = &self.log.writer else { return };
         let file = Arc::clone(writer.file());
         self.log.gate.sync_begins();
@@ -310,11 +309,10 @@ impl Server {
 
     /// Where the log is, or would be.
     pub(super) fn log_place(&self) -> Place {
-        if let Some(writer) = &self.log.writer {
-            return writer.place().clone();
+        match &self.log.writer {
+            Some(writer) => writer.place().clone(),
+            None => restore::place(&self.state.config),
         }
-        let config = &self.state.config;
-        Place { dir: PathBuf::from(&config.appenddirname), log: config.appendfilename.clone() }
     }
 
     /// Writes and syncs what there is of the log, while everybody waits.

@@ -60,7 +60,7 @@ pub fn load_anew(state: &mut State, place: &Place) -> Result<(), String> {
 }
 
 /// Where the log is.
-fn place(config: &Config) -> Place {
+pub(super) fn place(config: &Config) -> Place {
     Place {
         dir: Path::new(&config.dir).join(&config.appenddirname),
         log: config.appendfilename.clone(),

@@ -102,7 +102,7 @@ impl Server {
                 log::info!("Background saving started");
                 let path = PathBuf::from(&self.state.config.dbfilename);
                 let temporary = path.with_file_name(format!("temp-{}.rdb", process::id()));
-                self.begin_walk(Plan { temporary, path, checksum: false }, None);
+                self.begin_walk(temporary, path, None);
             }
             Purpose::Rewrite => self.open_next_log_file(),
         }
@@ -172,10 +172,10 @@ impl Server {
         log::info!("Background append only file rewriting started");
         let temporary = place.path(format!("temp-rewriteaof-bg-{}.aof", process::id()).as_bytes());
         let path = place.path(name.as_bytes());
-        self.begin_walk(Plan { temporary, path, checksum: false }, Some(manifest));
+        self.begin_walk(temporary, path, Some(manifest));
     }
 
-    fn begin_walk(&mut self, plan: Plan, next: Option<Manifest>) {
+    fn begin_walk(&mut self, temporary: PathBuf, path: PathBuf, next: Option<Manifest>) {
         let config = &self.state.config;
         let fields = self.state.keyspace.has_field_deadlines();
         let header = Header {
@@ -185,7 +185,7 @@ impl Server {
             used_memory: alloc::used(),
             aof_base: next.is_some(),
         };
-        self.clerk.give(Job::Begin(Plan { checksum: config.rdbchecksum, ..plan }));
+        self.clerk.give(Job::Begin(Plan { temporary, path, checksum: config.rdbchecksum }));
         let snapshot = Snapshot::begin(&mut self.state.keyspace, &header, config.rdbcompression);
         self.underway.phase = Phase::Walking(snapshot, next);
         self.busy = true;
@@ -257,11 +257,11 @@ impl Server {
     /// The clerk has something to tell.
     pub(super) fn clerk_told(&mut self) {
         while let Some(report) = self.clerk.take_report() {
-            self.clerk_reported(report);
+            self.take_report(report);
         }
     }
 
-    pub(super) fn clerk_reported(&mut self, report: Report) {
+    fn take_report(&mut self, report: Report) {
         match (report, take(&mut self.underway.phase)) {
             (Report::Opened(file), Phase::Opening(manifest)) => {
                 self.underway.phase = Phase::Opened { file, manifest, synced: false };

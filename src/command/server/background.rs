@@ -72,8 +72,7 @@ pub struct Background {
     changes_at_start: u64,
     /// Bytes of the running snapshot that are not written yet.
     pub buffered: usize,
-    /// Keys that were handed out, and how many there were.
-    pub keys_done: u64,
+    /// Keys that there were when it began.
     pub keys_total: u64,
 }
 
@@ -154,7 +153,7 @@ impl Background {
     pub fn begin(&mut self, purpose: Purpose, now_ms: i64, changes: u64, keys: u64) {
         self.running = Some((purpose, now_ms));
         (self.cancelled, self.changes_at_start) = (false, changes);
-        (self.keys_done, self.keys_total) = (0, keys);
+        self.keys_total = keys;
         if purpose == Purpose::Save {
             self.save_tried_s = now_ms / 1000;
         }
@@ -164,7 +163,7 @@ impl Background {
     /// start.
     fn end(&mut self, now_ms: i64) -> Option<(Purpose, i64)> {
         let (purpose, since_ms) = self.running.take()?;
-        (self.cancelled, self.keys_done, self.keys_total) = (false, 0, 0);
+        (self.cancelled, self.keys_total) = (false, 0);
         Some((purpose, (now_ms - since_ms) / 1000))
     }
 }

@@ -10,7 +10,7 @@ use super::manifest::{Kind, Manifest, Part, Place};
 use super::read::{Reader, Stop};
 use crate::base::clock::unix_us_now;
 use crate::base::sys::error_text;
-use crate::persist::files;
+use crate::clerk::files;
 use crate::resp::{Args, Limits, Progress, Step, parse};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};

@@ -4,7 +4,7 @@
 //! Invariant: the manifest on disk names only files that are on disk.
 
 use crate::base::{sys, text};
-use crate::persist::files;
+use crate::clerk::files;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -214,11 +214,6 @@ pub struct Place {
 }
 
 impl Place {
-    /// The log of that name in the directory `dir`.
-    pub fn new(dir: &str, log: &str) -> Place {
-        Place { dir: dir.into(), log: log.into() }
-    }
-
     /// Path of a file of the log.
     pub fn path(&self, name: &[u8]) -> PathBuf {
         self.dir.join(OsStr::from_bytes(name))
@@ -274,9 +269,10 @@ impl Place {
     /// A text for the log. The old manifest holds then, or, if only the directory could not be
     /// synchronised, perhaps the new one.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), String> {
-        let (name, temp) = (self.manifest_name(), format!("temp-{}", self.manifest_name()));
-        files::replace(&self.dir, &name, &temp, manifest.to_string().as_bytes()).map_err(|error| {
-            format!("Can't write the AOF manifest file {name}: {}", sys::error_text(&error))
+        let (path, content) = (self.manifest_path(), manifest.to_string());
+        files::replace(&path, content.as_bytes()).map_err(|failure| {
+            let (name, reason) = (self.manifest_name(), failure.reason());
+            format!("Can't write the AOF manifest file {name}: {reason}")
         })
     }
 
@@ -286,9 +282,7 @@ impl Place {
     /// A text for the log.
     pub fn create_dir(&self) -> Result<(), String> {
         let created = match fs::create_dir(&self.dir) {
-            Ok(()) => {
-                files::sync_directory(self.dir.parent().filter(not_empty).unwrap_or(Path::new(".")))
-            }
+            Ok(()) => files::sync_directory(files::directory_of(&self.dir)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.dir.is_dir() => {
                 Ok(())
             }
@@ -350,10 +344,6 @@ impl Place {
         );
         Ok(())
     }
-}
-
-fn not_empty(path: &&Path) -> bool {
-    !path.as_os_str().is_empty()
 }
 
 #[cfg(test)]

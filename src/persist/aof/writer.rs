@@ -5,7 +5,7 @@
 use super::growing::Growing;
 use super::manifest::{Manifest, Part, Place};
 use crate::base::sys::error_text;
-use crate::persist::files;
+use crate::clerk::files;
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -5,12 +5,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::format::{VERSION, VERSION_FIELD_DEADLINES};
 use super::save::{self, Chunk, Header, Progress};
 use crate::base::crc::Crc64;
 use crate::base::lzf::Compressor;
+use crate::clerk::files::directory_of;
 use crate::keyspace::Keyspace;
 
 /// Bytes that are written at a time, more when a string is larger.
@@ -77,13 +78,6 @@ fn sync(file: &File) -> io::Result<()> {
             Ok(())
         }
         synced => synced,
-    }
-}
-
-fn directory_of(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(directory) if directory != Path::new("") => directory.into(),
-        _ => PathBuf::from("."),
     }
 }
 

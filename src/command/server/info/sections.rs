@@ -96,7 +96,7 @@ pub fn persistence(text: &mut Text, state: &mut State) {
     ]);
     text.field("current_fork_perc", "0.00");
     let (background, now_ms) = (&state.background, state.clock.unix_ms());
-    text.field("current_save_keys_processed", background.keys_done);
+    text.field("current_save_keys_processed", 0);
     text.field("current_save_keys_total", background.keys_total);
     text.field("rdb_changes_since_last_save", state.changes);
     let saving = background.is_now(Purpose::Save);
@@ -137,7 +137,7 @@ fn append_log(text: &mut Text, state: &State) {
         text.field("aof_pending_rewrite", 0);
         text.field("aof_buffer_length", state.effects.bytes().len());
         text.field("aof_pending_bio_fsync", 0);
-        text.field("aof_delayed_fsync", append.delayed_syncs);
+        text.field("aof_delayed_fsync", 0);
     }
 }
 
