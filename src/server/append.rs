@@ -61,16 +61,6 @@ impl Log {
     pub(super) fn manifest(&self) -> Option<&Manifest> {
         self.writer.as_ref().map(Writer::manifest)
     }
-
-    /// Unix time in milliseconds at which something is due.
-    pub(super) fn next_deadline_ms(&self, fsync: Appendfsync) -> Option<i64> {
-        let waits = fsync == Appendfsync::Everysec
-            && self.gate.has_unsynced()
-            && !self.gate.is_syncing()
-            && !self.broken;
-        let sync = (self.writer.is_some() && waits).then_some(self.next_sync_ms);
-        sync.into_iter().chain(self.retry_ms).min()
-    }
 }
 
 impl Server {
@@ -164,6 +154,19 @@ impl Server {
             self.log.next_sync_ms = now_ms + SYNC_INTERVAL_MS;
             self.sync_log();
         }
+    }
+
+    /// Unix time in milliseconds at which the log has something to do. A sync that a snapshot holds
+    /// back is due with the end of that.
+    pub(super) fn next_log_ms(&self) -> Option<i64> {
+        let log = &self.log;
+        let waits = self.state.config.appendfsync == Appendfsync::Everysec
+            && log.gate.has_unsynced()
+            && !log.gate.is_syncing()
+            && !log.broken
+            && !self.spares_syncs();
+        let sync = (log.writer.is_some() && waits).then_some(log.next_sync_ms);
+        sync.into_iter().chain(log.retry_ms).min()
     }
 
     /// Whether `no-appendfsync-on-rewrite` holds syncs back.

@@ -80,7 +80,7 @@ impl Server {
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
         let laggards = self.state.laggards_due_ms();
         let blocked = self.state.blocking.next_deadline_ms();
-        let log = self.log.next_deadline_ms(self.state.config.appendfsync);
+        let log = self.next_log_ms();
         let snapshot = self.next_snapshot_ms();
         let deadlines = [blocked, pause, timeouts, expiry, laggards, log, snapshot];
         let deadline_ms = deadlines.into_iter().flatten().min()?;
