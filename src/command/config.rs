@@ -59,6 +59,9 @@ const CONFIG: &[Command] = &[
 const ADMIN_UNSCRIPTED: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
+/// What says where files are and which.
+const FIXED_WHILE_LOADING: [&str; 2] = ["appendonly", "dir"];
+
 /// CONFIG GET parameter [parameter ...]
 fn config_get(ctx: &mut Ctx) -> Outcome {
     let patterns: Vec<_> = ctx.args.from(2).collect();
@@ -81,6 +84,12 @@ fn config_set(ctx: &mut Ctx) -> Outcome {
     let local = ctx.client().has(ClientFlags::LOCAL);
     let words: Vec<_> = ctx.args.from(2).collect();
     let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let fixed = |&(name, _): &(&[u8], _)| {
+        FIXED_WHILE_LOADING.iter().any(|fixed| fixed.as_bytes().eq_ignore_ascii_case(name))
+    };
+    if ctx.state.loading.is_some() && pairs.iter().any(fixed) {
+        return Err(errors::LOADING.into());
+    }
     let before = ctx.state.config.clone();
     let changes = ctx.state.config.set_many(&pairs, local).map_err(|error| error.to_string())?;
     for notice in changes.iter().filter_map(|change| change.notice.as_ref()) {

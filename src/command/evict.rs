@@ -64,7 +64,7 @@ impl State {
     /// # Errors
     /// There cannot be so much room, or no more keys may go. In the first case none went.
     pub fn room_for(&mut self, bytes: usize) -> Outcome {
-        if (bytes as u64) < PIECE_BYTES_MIN || self.maxmemory() == 0 {
+        if (bytes as u64) < PIECE_BYTES_MIN || self.maxmemory() == 0 || self.loading.is_some() {
             return Ok(());
         }
         let max = self.memory_max(0).saturating_sub(bytes);
@@ -110,7 +110,7 @@ impl State {
     /// is more data than allowed and none of it may go.
     #[cold]
     fn make_room(&mut self, reply: usize) -> bool {
-        if self.paused() {
+        if self.paused() || self.loading.is_some() {
             return true;
         }
         let max = self.memory_max(reply);

@@ -33,6 +33,7 @@ pub mod introspect;
 mod item;
 pub mod limit;
 pub mod list;
+pub mod load;
 pub mod notify;
 pub mod output;
 mod publish;

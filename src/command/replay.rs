@@ -4,8 +4,8 @@
 //! command finds what it found when it was logged; nothing is collected as an effect.
 
 use super::ctx::Ctx;
+use super::load::{Host, Inflow};
 use super::spec::Flags;
-use super::state::State;
 use crate::base::sys::error_text;
 use crate::persist::aof::Replay;
 use crate::persist::rdb::load::{Expired, Intake, Options, load};
@@ -18,8 +18,8 @@ use std::path::Path;
 const REPLAYED: Flags = Flags::WRITE.or(Flags::READONLY).or(Flags::MAY_REPLICATE);
 
 /// A replay in progress.
-pub struct Replayer<'a> {
-    state: &'a mut State,
+pub struct Replayer<'a, H: Host> {
+    host: &'a mut H,
     /// The client that commands run for. No connection has this key.
     client: ClientId,
     /// Replies that nobody reads.
@@ -28,35 +28,57 @@ pub struct Replayer<'a> {
     collects: bool,
 }
 
-impl<'a> Replayer<'a> {
-    /// Begins a replay. Nobody is accepted before it ends.
-    pub fn begin(state: &'a mut State) -> Replayer<'a> {
-        let key = ClientId { slot: state.clients.free_slot(), generation: u32::MAX };
-        let mut client = Client::new(key, 0, state.clock.unix_ms() / 1000);
-        // What would wait for something finds nothing to wait for, as in a transaction.
-        client.flags.insert(ClientFlags::AUTHENTICATED.or(ClientFlags::EXECUTING));
-        state.clients.insert(client);
+impl<'a, H: Host> Replayer<'a, H> {
+    /// Begins a replay of a log of `bytes`.
+    pub fn begin(host: &'a mut H, bytes: u64) -> Replayer<'a, H> {
+        let state = host.state();
+        state.loading_begins(bytes);
         state.keyspace.suspend_expiry(true);
         let (changes, collects) = (state.changes, state.effects.is_on());
         state.effects.set_on(false);
-        Replayer { state, client: key, reply: Vec::new(), changes, collects }
+        let now_s = state.clock.unix_s();
+        let nobody = ClientId { slot: 0, generation: u32::MAX };
+        let mut client = Client::new(nobody, 0, now_s);
+        // What would wait for something finds nothing to wait for, as in a transaction.
+        client.flags.insert(ClientFlags::AUTHENTICATED.or(ClientFlags::EXECUTING));
+        let mut replayer = Replayer { host, client: nobody, reply: Vec::new(), changes, collects };
+        replayer.seat(Some(Box::new(client)));
+        replayer
+    }
+
+    /// Takes the client away, as long as a connection that comes may be given its place.
+    fn unseat(&mut self) -> Option<Box<Client>> {
+        self.host.state().clients.remove(self.client)
+    }
+
+    /// Gives the client a place among the others that nobody else has now.
+    fn seat(&mut self, client: Option<Box<Client>>) {
+        let clients = &mut self.host.state().clients;
+        self.client.slot = clients.free_slot();
+        if let Some(mut client) = client {
+            client.key = self.client;
+            clients.insert(*client);
+        }
     }
 }
 
-impl Drop for Replayer<'_> {
+impl<H: Host> Drop for Replayer<'_, H> {
     fn drop(&mut self) {
-        self.state.clients.remove(self.client);
-        self.state.changes = self.changes;
-        self.state.effects.set_on(self.collects);
-        self.state.keyspace.suspend_expiry(false);
-        self.state.keyspace.take_records();
+        let state = self.host.state();
+        state.clients.remove(self.client);
+        state.changes = self.changes;
+        state.effects.set_on(self.collects);
+        state.keyspace.suspend_expiry(false);
+        state.keyspace.take_records();
+        state.loading = None;
     }
 }
 
-impl Replay for Replayer<'_> {
+impl<H: Host> Replay for Replayer<'_, H> {
     fn run(&mut self, args: Args<'_>) -> Result<(), String> {
         let shown = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        let table = &self.state.table;
+        let state = self.host.state();
+        let table = &state.table;
         let id = table.resolve_any(args.at(0), args.get(1));
         let id = id.ok_or_else(|| format!("Unknown command '{}'", shown(args.at(0))))?;
         let command = table.command(id);
@@ -67,12 +89,12 @@ impl Replay for Replayer<'_> {
             log::warn!("A command of the append log has no business there: {}", shown(args.at(0)));
             return Ok(());
         }
-        let Some(client) = self.state.clients.get_mut(self.client) else { return Ok(()) };
+        let Some(client) = state.clients.get_mut(self.client) else { return Ok(()) };
         client.last_command = Some(id);
         let db = client.db as usize;
         self.reply.clear();
         let reply = Reply { out: &mut self.reply, protocol: Protocol::Resp2 };
-        let mut ctx = Ctx { args, reply, state: self.state, id: self.client, db };
+        let mut ctx = Ctx { args, reply, state, id: self.client, db };
         // What was refused then is not in the log. What is refused now was logged by a server that
         // knew better, or changed nothing: Redis goes on as well.
         if let Err(reject) = handler(&mut ctx) {
@@ -82,15 +104,29 @@ impl Replay for Replayer<'_> {
         Ok(())
     }
 
-    fn load_snapshot(&mut self, path: &Path) -> Result<u64, String> {
+    fn load_snapshot(&mut self, path: &Path, before: u64) -> Result<u64, String> {
         let mut file = File::open(path).map_err(|error| error_text(&error))?;
-        let options =
-            Options { checksum: self.state.config.rdbchecksum, ..self.state.load_options() };
+        let state = self.host.state();
+        let options = Options { checksum: state.config.rdbchecksum, ..state.load_options() };
+        let client = self.unseat();
+        let mut inflow = Inflow { host: &mut *self.host, before };
         // What has expired since may be named by what follows.
-        let mut intake = Intake::new(&mut self.state.keyspace, Expired::Keep, false)
+        let mut intake = Intake::new(&mut inflow, Expired::Keep, false)
             .of_size(file.metadata().map_or(0, |data| data.len()));
         let loaded = load(&mut file, &options, &mut intake).map_err(|error| error.to_string())?;
         intake.done();
+        self.seat(client);
         Ok(loaded.bytes)
+    }
+
+    fn goes_on(&mut self, bytes: u64) -> bool {
+        let state = self.host.state();
+        if !state.loaded(bytes) {
+            return true;
+        }
+        let client = self.unseat();
+        let goes_on = self.host.look_around();
+        self.seat(client);
+        goes_on
     }
 }

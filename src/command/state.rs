@@ -14,7 +14,7 @@ use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
 use crate::config::{Appendfsync, Config, MaxmemoryPolicy};
 use crate::keyspace::{Keyspace, Order, Policy, Scope};
-use crate::observe::{AppendFacts, Facts, SlowLog, Stats};
+use crate::observe::{AppendFacts, Facts, Loading, SlowLog, Stats};
 use crate::resp::errors::Reject;
 use crate::resp::{Broadcast, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
@@ -48,6 +48,8 @@ pub struct State {
     pub slowlog: SlowLog,
     pub facts: Facts,
     pub snapshots: Snapshots,
+    /// Files are being loaded.
+    pub loading: Option<Loading>,
     /// The append log as the others see it.
     pub append: AppendFacts,
     /// Snapshots that are taken while the server goes on.

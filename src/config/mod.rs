@@ -216,6 +216,10 @@ config! {
     rdbcompression: bool,
     /// Checksum of snapshots.
     rdbchecksum: bool,
+    /// Microseconds of sleep per key that is loaded; below zero: one microsecond every so many keys.
+    key_load_delay: i64,
+    /// Bytes loaded between two looks at what clients ask meanwhile.
+    loading_process_events_interval_bytes: u64,
     /// How payloads of RESTORE are checked.
     sanitize_dump_payload: SanitizeDumpPayload,
     /// Host and port of the master; empty without one.

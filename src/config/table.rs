@@ -690,12 +690,12 @@ pub static TABLE: &[Param] = &[
         .later(PERSISTENCE)
         .doc("Microseconds of delay per key saved, for tests."),
     int("key-load-delay", "0", INT_MIN, INT_MAX)
+        .field(field!(key_load_delay))
         .hidden()
-        .later(PERSISTENCE)
         .doc("Microseconds of delay per key loaded, for tests."),
     int("loading-process-events-interval-bytes", "2097152", 1024, INT_MAX)
+        .field(field!(loading_process_events_interval_bytes))
         .hidden()
-        .later(PERSISTENCE)
         .doc("Bytes loaded between looks at clients."),
     choice("sanitize-dump-payload", "no", SanitizeDumpPayload::NAMES)
         .field(field!(sanitize_dump_payload))

@@ -3,9 +3,11 @@
 //! Invariant: records what it is told; never looks at a key or a connection itself.
 
 pub mod append;
+pub mod loading;
 pub mod slowlog;
 pub mod stats;
 
 pub use append::AppendFacts;
+pub use loading::Loading;
 pub use slowlog::{Slow, SlowEntry, SlowLog};
 pub use stats::{CommandStats, Facts, Stats};

@@ -31,7 +31,10 @@ pub fn process(
     args: Args<'_>,
     out: &mut Vec<u8>,
 ) -> Verdict {
-    let open = !state.paused() && !state.is_memory_short() && state.writes_refused.is_none();
+    let open = !state.paused()
+        && !state.is_memory_short()
+        && state.writes_refused.is_none()
+        && state.loading.is_none();
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
     if let Some(verdict) = obstacle(client) {
         return verdict;
@@ -130,6 +133,9 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     }
     if listens && !allowed_to_subscribers(row) {
         return Err(errors::only_pubsub(ctx.state.table.row(id).full_name()));
+    }
+    if ctx.state.loading.is_some() && refused_while_loading(ctx, row) {
+        return Err(errors::LOADING.into());
     }
     if flags.has(ClientFlags::MONITOR)
         && row.flags.intersects(Flags::READONLY.or(Flags::WRITE).or(Flags::MAY_REPLICATE))
@@ -238,6 +244,12 @@ fn refused_for_disk(ctx: &Ctx<'_>, row: &Command) -> Option<Reject> {
         _ => writes(row.flags),
     };
     refused.then(|| reject.clone())
+}
+
+/// Whether a command has to wait until the data set is there.
+fn refused_while_loading(ctx: &Ctx<'_>, row: &Command) -> bool {
+    let needs_data = |flags: Flags| !flags.has(Flags::LOADING);
+    needs_data(row.flags) || (row.name == "exec" && queue_has(ctx, needs_data))
 }
 
 fn runs_in_multi(name: &str) -> bool {

@@ -3,60 +3,129 @@
 //!
 //! Invariant: the server starts with all that its files hold, or not at all.
 
+use super::Server;
+use super::append::Log;
 use crate::base::alloc;
 use crate::base::clock::unix_us_now;
 use crate::command::State;
+use crate::command::load::{self, Host, LoadError};
 use crate::command::replay::Replayer;
-use crate::command::server::save::LoadError;
 use crate::config::{Config, REDIS_VERSION};
 use crate::keyspace::FlushMode;
 use crate::observe::AppendFacts;
-use crate::persist::aof::load::load;
-use crate::persist::aof::{Place, Repair, Writer};
+use crate::persist::aof::{self, Manifest, Part, Place, Repair, Writer};
 use crate::persist::rdb::format::VERSION;
 use crate::persist::rdb::save::{Header, empty_file};
+use std::fs;
 use std::path::Path;
 
-/// Loads what an earlier server left behind: by the append log, which is opened, or by the snapshot
-/// where no log is to be kept.
-///
-/// # Errors
-/// A text for the log; the server must not start then.
-pub fn restore(state: &mut State) -> Result<Option<Writer>, String> {
-    state.effects.annotate(state.config.aof_timestamp_enabled);
-    match state.config.appendonly {
-        true => open_log(state).map(Some),
-        false => load_snapshot(state).map(|()| None),
+impl Host for Server {
+    fn state(&mut self) -> &mut State {
+        &mut self.state
+    }
+
+    /// Serves clients, who may ask how far the load is, and end it.
+    fn look_around(&mut self) -> bool {
+        self.turn_in_load();
+        let now_s = self.state.clock.unix_s();
+        if let Some(loading) = &mut self.state.loading
+            && loading.tells(now_s)
+        {
+            let (percent, left_s) = (loading.percent(), loading.seconds_left(now_s).unwrap_or(1));
+            let keys = self.state.keyspace.len();
+            log::info!("Loading: {percent:.1} %, {keys} keys, {left_s} seconds left");
+        }
+        self.exit.is_none()
     }
 }
 
-fn load_snapshot(state: &mut State) -> Result<(), String> {
-    let began_us = unix_us_now();
-    let there = state.load_snapshot(false).map_err(|error| match error {
-        LoadError::Open(_) => "Fatal error loading the DB, check server logs. Exiting.",
-        LoadError::Content(_) => "Terminating server after rdb file reading failure.",
-    })?;
-    if there {
-        let seconds = (unix_us_now() - began_us) as f64 / 1e6;
-        log::info!("DB loaded from disk: {seconds:.3} seconds");
+impl Server {
+    /// Loads what an earlier server left behind: by the append log, which is opened, or by the snapshot
+    /// where no log is to be kept. Ends early once the server is told to end.
+    ///
+    /// # Errors
+    /// A text for the log; the server must not start then.
+    pub(super) fn restore(&mut self) -> Result<(), String> {
+        self.state.effects.annotate(self.state.config.aof_timestamp_enabled);
+        let restored = match self.state.config.appendonly {
+            true => self.open_log(),
+            false => self.load_snapshot(),
+        };
+        match restored {
+            // What was given up for that is no failure.
+            Err(_) if self.exit.is_some() => Ok(()),
+            restored => restored,
+        }
     }
-    Ok(())
+
+    fn load_snapshot(&mut self) -> Result<(), String> {
+        let began_us = unix_us_now();
+        let there = load::snapshot(self, false).map_err(|error| match error {
+            LoadError::Open(_) => "Fatal error loading the DB, check server logs. Exiting.",
+            LoadError::Content(_) => "Terminating server after rdb file reading failure.",
+        })?;
+        if there {
+            let seconds = (unix_us_now() - began_us) as f64 / 1e6;
+            log::info!("DB loaded from disk: {seconds:.3} seconds");
+        }
+        Ok(())
+    }
+
+    fn open_log(&mut self) -> Result<(), String> {
+        let config = &self.state.config;
+        let (place, repair) = (place(config), repair(config));
+        let mut manifest = place.read_manifest()?;
+        place.adopt_old_log(&mut manifest)?;
+        if !manifest.is_empty() {
+            let began_us = unix_us_now();
+            replay(self, &place, &manifest, repair)?;
+            let seconds = (unix_us_now() - began_us) as f64 / 1e6;
+            log::info!("DB loaded from append only file: {seconds:.3} seconds");
+        }
+        let state = &mut self.state;
+        let (format, empty) = match state.config.aof_use_rdb_preamble {
+            true => ("rdb", empty_snapshot(state)),
+            false => ("aof", Vec::new()),
+        };
+        let mut writer = Writer::open(place, manifest, (format, &empty))?;
+        writer.delete_history()?;
+        state.append = AppendFacts { is_on: true, ..AppendFacts::default() };
+        (state.append.size, state.append.older) = writer.sizes();
+        state.append.base = state.append.total();
+        state.effects.set_on(true);
+        state.apply_followers();
+        self.log = Log::new(Some(writer));
+        Ok(())
+    }
 }
 
-/// Replaces the data set by what the append log at `place` holds. It is whole and written.
+/// Replaces the data set by what the append log at `place` holds, while everybody waits. It is whole and
+/// written.
 ///
 /// # Errors
 /// A text for the log. Only if the files are damaged is a part of the data set lost.
-pub fn load_anew(state: &mut State, place: &Place) -> Result<(), String> {
+pub(super) fn load_anew(state: &mut State, place: &Place) -> Result<(), String> {
     let manifest = place.read_manifest()?;
     if manifest.is_empty() {
         return Err(format!("There is no append log in {}", place.dir.display()));
     }
     state.keyspace.flush(None, FlushMode::Sync);
-    load(place, &manifest, repair(&state.config), &mut Replayer::begin(state))?;
+    let repair = repair(&state.config);
+    replay(state, place, &manifest, repair)?;
     state.changes = 0;
     log::info!("Append Only File loaded by DEBUG LOADAOF");
     Ok(())
+}
+
+fn replay(
+    host: &mut impl Host,
+    place: &Place,
+    manifest: &Manifest,
+    repair: Repair,
+) -> Result<(), String> {
+    let size = |part: &Part| fs::metadata(place.path(&part.name)).map_or(0, |data| data.len());
+    let bytes = manifest.parts().map(size).sum();
+    aof::load::load(place, manifest, repair, &mut Replayer::begin(host, bytes)).map(|_| ())
 }
 
 /// Where the log is.
@@ -72,31 +141,6 @@ fn repair(config: &Config) -> Repair {
         allowed: config.aof_load_truncated,
         garbage_bytes_max: config.aof_tail_repair_bytes_max,
     }
-}
-
-fn open_log(state: &mut State) -> Result<Writer, String> {
-    let config = &state.config;
-    let (place, repair) = (place(config), repair(config));
-    let (format, empty) = match config.aof_use_rdb_preamble {
-        true => ("rdb", empty_snapshot(state)),
-        false => ("aof", Vec::new()),
-    };
-    let mut manifest = place.read_manifest()?;
-    place.adopt_old_log(&mut manifest)?;
-    if !manifest.is_empty() {
-        let began_us = unix_us_now();
-        load(&place, &manifest, repair, &mut Replayer::begin(state))?;
-        let seconds = (unix_us_now() - began_us) as f64 / 1e6;
-        log::info!("DB loaded from append only file: {seconds:.3} seconds");
-    }
-    let mut writer = Writer::open(place, manifest, (format, &empty))?;
-    writer.delete_history()?;
-    state.append = AppendFacts { is_on: true, ..AppendFacts::default() };
-    (state.append.size, state.append.older) = writer.sizes();
-    state.append.base = state.append.total();
-    state.effects.set_on(true);
-    state.apply_followers();
-    Ok(writer)
 }
 
 /// The base of a log that begins with no keys.

@@ -13,7 +13,12 @@ impl Server {
     /// SIGTERM or SIGINT arrived: leaves as `shutdown-on-sigterm` or `shutdown-on-sigint` says.
     pub(super) fn signalled(&mut self) {
         while let Some(signal) = self.signals.take() {
-            log::warn!("Received {signal} scheduling shutdown...");
+            match self.state.loading {
+                Some(_) => {
+                    log::warn!("Received shutdown signal during loading, scheduling shutdown.");
+                }
+                None => log::warn!("Received {signal} scheduling shutdown..."),
+            }
             log::warn!("User requested shutdown...");
             let config = &self.state.config;
             let flags = match signal {

@@ -4,7 +4,7 @@
 use super::append::Log;
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{CLERK, SIGNALS, Server, listen, restore, tools};
+use super::{CLERK, SIGNALS, Server, listen, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, log as lines, sys};
@@ -89,22 +89,18 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let mut state = state(config, table, &driver, config_file);
     state.follow_limit(limits.read());
     log::info!("Server initialized");
-    let log = restore::restore(&mut state).map_err(fatal)?;
-    state.apply_durability();
     let clerk = Clerk::start().map_err(|error| fatal(format!("Can't start the clerk: {error}")))?;
     driver.submit(Op::Watch { watch: CLERK, fd: clerk.as_raw_fd() });
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
-    announce(&listeners);
-    sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
 
-    Ok(Server {
+    let mut server = Server {
         driver,
         state,
         listeners,
         completions: Vec::new(),
         batch: Batch::default(),
         pool: Vec::new(),
-        log: Log::new(log),
+        log: Log::new(None),
         clerk,
         underway: Default::default(),
         signals,
@@ -113,7 +109,13 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         busy: false,
         next_sample_ms: 0,
         next_timeout_check_ms: 0,
-    })
+    };
+    sys::notify_init_system("STATUS=Redis is loading...\n");
+    server.restore().map_err(fatal)?;
+    server.state.apply_durability();
+    announce(&server.listeners);
+    sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
+    Ok(server)
 }
 
 /// The table under the names that `rename-command` gives.
@@ -237,6 +239,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         slowlog: SlowLog::default(),
         facts,
         snapshots,
+        loading: None,
         append: AppendFacts::default(),
         background: Background::default(),
         writes_refused: None,

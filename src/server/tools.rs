@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use crate::base::num::parse_i64;
 use crate::base::sys;
-use crate::command::server::save::limits;
+use crate::command::load::limits;
 use crate::config::{Config, REDIS_VERSION};
 use crate::persist::aof::check::{Action, Check, Ended};
 use crate::persist::rdb::check::check as check_snapshot;

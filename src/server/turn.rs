@@ -25,18 +25,36 @@ const TIMEOUT_CHECK_MS: i64 = 1000;
 impl Server {
     /// Turns until the server is told to stop. Returns the status of the process.
     pub fn run(mut self) -> ExitCode {
-        loop {
+        while self.exit.is_none() {
             self.turn();
-            if let Some(status) = self.exit {
-                self.stop();
-                return self.exit.unwrap_or(status);
-            }
         }
+        self.stop();
+        self.exit.unwrap_or(ExitCode::SUCCESS)
     }
 
     fn turn(&mut self) {
-        let mut completions = take(&mut self.completions);
         let sleep = self.sleep();
+        let start = self.serve_clients(sleep);
+        self.background(start);
+        self.serve_requests();
+        self.state.broadcast_changes();
+        self.state.evict_clients(None);
+        self.append_log();
+        self.drive_snapshot();
+        self.send_replies();
+    }
+
+    /// A turn while files are loaded: the data set is nobody's business yet.
+    pub(super) fn turn_in_load(&mut self) {
+        self.serve_clients(Some(Duration::ZERO));
+        self.serve_requests();
+        self.state.evict_clients(None);
+        self.send_replies();
+    }
+
+    /// Executes what arrived, after some sleep if nothing has; returns when that was.
+    fn serve_clients(&mut self, sleep: Option<Duration>) -> Stamp {
+        let mut completions = take(&mut self.completions);
         self.driver.wait(sleep, &mut completions);
         let start = stamp();
         self.tick();
@@ -47,13 +65,7 @@ impl Server {
         self.completions = completions;
         self.execute();
         self.release_chunks();
-        self.background(start);
-        self.serve_requests();
-        self.state.broadcast_changes();
-        self.state.evict_clients(None);
-        self.append_log();
-        self.drive_snapshot();
-        self.send_replies();
+        start
     }
 
     /// Reads the clocks once for the whole turn, and now and then what INFO reports.

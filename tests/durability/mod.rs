@@ -7,6 +7,7 @@ mod crash;
 mod disk;
 mod dump;
 mod exchange;
+mod loading;
 mod log;
 mod rdb;
 mod snapshot;

@@ -17,6 +17,8 @@ use super::{Client, ControlGroup};
 /// Below the kernel's ephemeral range, so that no client's own port is ever in the way.
 const PORT_FIRST: u32 = 12_000;
 const PORTS: u32 = 20_000;
+/// What a server says in its log once it serves all commands.
+const READY: &str = "Ready to accept connections";
 const START_WAIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(2);
 
@@ -135,7 +137,7 @@ impl Server {
             let child = launch(&binary, &args, port, &dir);
             let (binary, args, dir) = (binary.clone(), args.clone(), dir.clone());
             let mut server = Server { child, binary, backend, args, port, dir };
-            if server.accepts() {
+            if server.comes_to(READY) {
                 return server;
             }
             // Somebody else took the port first: no fault of this test.
@@ -147,10 +149,11 @@ impl Server {
     /// Waits until the server accepts; false if it ended instead.
     ///
     /// Its own log says so first: another process may answer at the port that it failed to bind.
-    fn accepts(&mut self) -> bool {
+    /// Waits until the server has said something in its log, and accepts.
+    fn comes_to(&mut self, line: &str) -> bool {
         let deadline = Instant::now() + START_WAIT;
         while self.child.try_wait().expect("a child").is_none() {
-            if self.log().contains("Ready to accept connections")
+            if self.log().contains(line)
                 && let Ok(mut probe) = Client::connect(self.address())
             {
                 // The answer to QUIT, not the end of the test, takes the probe off the books.
@@ -262,6 +265,13 @@ impl Server {
         }
     }
 
+    /// As [`Server::restart_with`], but waits only until the server begins to load its files.
+    pub fn restart_loading(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(ToString::to_string));
+        self.kill();
+        assert!(self.starts_to("Server initialized"), "does not start again: {}", self.log());
+    }
+
     /// Kills the process and starts it again with the same port, directory and options.
     pub fn restart(&mut self) {
         self.kill();
@@ -271,10 +281,14 @@ impl Server {
     /// Starts a process that has ended again, as [`Server::restart`] does; false if it ends instead
     /// of accepting.
     pub fn starts(&mut self) -> bool {
+        self.starts_to(READY)
+    }
+
+    fn starts_to(&mut self, line: &str) -> bool {
         let deadline = Instant::now() + START_WAIT;
         loop {
             self.child = launch(&self.binary, &self.args, self.port, &self.dir);
-            let accepts = self.accepts();
+            let accepts = self.comes_to(line);
             // The kernel takes the ring of a process that was killed down a little later, and holds
             // its socket until then.
             let is_held = !accepts && self.log().contains("Address already in use");

@@ -10,6 +10,7 @@ mod protocol;
 
 use super::ctx::Ctx;
 use super::help::reply_help;
+use super::load;
 use super::spec::{Command, Flags, Group};
 use super::state::Request;
 use crate::base::{num, sys};
@@ -168,6 +169,7 @@ fn set_active_expire(ctx: &mut Ctx) -> Outcome {
 
 /// DEBUG RELOAD [MERGE] [NOFLUSH] [NOSAVE]
 fn reload(ctx: &mut Ctx) -> Outcome {
+    not_while_loading(ctx)?;
     let (mut merge, mut flush, mut save) = (false, true, true);
     for option in ctx.args.from(2) {
         match option.to_ascii_lowercase().as_slice() {
@@ -188,7 +190,7 @@ fn reload(ctx: &mut Ctx) -> Outcome {
     if flush {
         state.keyspace.flush(None, FlushMode::Sync);
     }
-    let loaded = state.load_snapshot(merge);
+    let loaded = load::snapshot(state, merge);
     // Keys that come into being by a load are no events.
     state.keyspace.take_records();
     if !matches!(loaded, Ok(true)) {
@@ -199,6 +201,11 @@ fn reload(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// A load within a load would replace what that has brought.
+fn not_while_loading(ctx: &Ctx) -> Outcome {
+    if ctx.state.loading.is_some() { Err(errors::LOADING.into()) } else { Ok(()) }
+}
+
 /// DEBUG SET-SKIP-CHECKSUM-VALIDATION 0|1
 fn set_skip_checksum_validation(ctx: &mut Ctx) -> Outcome {
     ctx.state.snapshots.checks_sums = atoi(ctx.arg(2)) == 0;
@@ -207,6 +214,7 @@ fn set_skip_checksum_validation(ctx: &mut Ctx) -> Outcome {
 
 /// DEBUG LOADAOF
 fn loadaof(ctx: &mut Ctx) -> Outcome {
+    not_while_loading(ctx)?;
     let client = ctx.client();
     if client.has(ClientFlags::EXECUTING) || !ctx.state.effects.is_on() {
         return Err(errors::LOAD_LOG.into());

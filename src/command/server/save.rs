@@ -1,4 +1,4 @@
-//! Snapshots on demand: SAVE, and what else writes or reads one while everybody waits.
+//! Snapshots on demand: SAVE, and what else writes one while everybody waits.
 //!
 //! Invariant: the data set is never changed by a snapshot that could not be written.
 
@@ -7,15 +7,11 @@ use std::path::Path;
 
 use crate::base::{alloc, sys};
 use crate::command::ctx::Ctx;
-use crate::command::hash;
 use crate::command::spec::{Categories, Command, Flags, Group};
 use crate::command::state::State;
-use crate::config::{Config, REDIS_VERSION, shutdown};
+use crate::config::{REDIS_VERSION, shutdown};
 use crate::persist::rdb::file::{self, Style};
-use crate::persist::rdb::load::{self, Expired, Intake, Limits, Options, Reason};
 use crate::resp::errors::{self, Outcome};
-use crate::types::list::NodeLimit;
-use crate::types::{set, zset};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -67,15 +63,6 @@ impl Snapshots {
     }
 }
 
-/// Why a data set could not be loaded.
-#[derive(Debug)]
-pub enum LoadError {
-    /// The file cannot be opened.
-    Open(io::Error),
-    /// What it holds cannot be read.
-    Content(load::Error),
-}
-
 /// SAVE
 fn save(ctx: &mut Ctx) -> Outcome {
     ctx.state.save_snapshot().map_err(|_| errors::GENERIC)?;
@@ -121,6 +108,14 @@ impl State {
     /// Writes the last snapshot before the server ends, if save points or `flags` (those of
     /// [`shutdown`]) ask for one; whether the server may end.
     pub fn save_last_snapshot(&mut self, flags: u32) -> bool {
+        if self.loading.is_some() {
+            // There is a part of what the files hold.
+            return true;
+        }
+        if self.loading.is_some() {
+            // What there is so far is a part of what the file holds.
+            return true;
+        }
         let has = |flag| flags & flag != 0;
         if !has(shutdown::SAVE) && (has(shutdown::NOSAVE) || self.config.save.is_empty()) {
             return true;
@@ -132,78 +127,4 @@ impl State {
         log::warn!("Error trying to save the DB, can't exit.");
         false
     }
-
-    /// Loads the snapshot, if there is one, while everybody waits; whether there is. `replace` lets its
-    /// keys take the place of others.
-    ///
-    /// # Errors
-    /// It could not be loaded as a whole; the log says why. Keys may have been loaded.
-    pub fn load_snapshot(&mut self, replace: bool) -> Result<bool, LoadError> {
-        let name = &self.config.dbfilename;
-        let Some(mut file) = file::open(Path::new(name)).map_err(|error| {
-            let reason = sys::error_text(&error);
-            log::warn!("Fatal error: can't open the RDB file {name} for reading: {reason}");
-            LoadError::Open(error)
-        })?
-        else {
-            return Ok(false);
-        };
-        let options = Options {
-            checksum: self.config.rdbchecksum && self.snapshots.checks_sums,
-            ..self.load_options()
-        };
-        let mut intake = Intake::new(&mut self.keyspace, Expired::Drop, replace)
-            .of_size(file.metadata().map_or(0, |data| data.len()));
-        let loaded = load::load(&mut file, &options, &mut intake);
-        self.snapshots.keys_loaded = intake.keys_loaded;
-        self.snapshots.keys_expired = intake.keys_expired;
-        match loaded {
-            Ok(_) => {
-                intake.done();
-                Ok(true)
-            }
-            Err(error) => {
-                tell(&error);
-                Err(LoadError::Content(error))
-            }
-        }
-    }
-
-    /// How values from outside are read.
-    pub fn load_options(&self) -> Options {
-        Options {
-            databases: self.keyspace.databases() as u64,
-            checksum: self.snapshots.checks_sums,
-            text_bytes_max: u64::MAX,
-            unpacked_bytes_max: u64::MAX,
-            limits: limits(&self.config),
-        }
-    }
-}
-
-/// Up to where collections are kept packed.
-pub fn limits(config: &Config) -> Limits {
-    Limits {
-        list: NodeLimit::new(config.list_max_listpack_size),
-        set: set::Limits::of(config),
-        zset: zset::Limits::of(config),
-        hash: hash::limits(config),
-    }
-}
-
-/// Says in the log why a snapshot cannot be loaded, and where that showed.
-fn tell(error: &load::Error) {
-    match error.reason {
-        Reason::Ended => {
-            log::warn!("Short read or OOM loading DB. Unrecoverable error, aborting now.");
-        }
-        Reason::Signature | Reason::Version(_) => return log::warn!("{}", error.reason),
-        Reason::Databases(_) => return log::warn!("FATAL: {}. Exiting", error.reason),
-        Reason::Checksum { .. } => {
-            log::warn!("{}. Aborting now.", error.reason);
-            log::warn!("RDB CRC error");
-        }
-        _ => {}
-    }
-    log::warn!("Error while reading the RDB file: {error}");
 }

@@ -24,11 +24,15 @@ pub trait Replay {
     /// A text for the log: there is no such command, or it has no business in a log.
     fn run(&mut self, args: Args<'_>) -> Result<(), String>;
 
-    /// Loads the snapshot that a file begins with; returns its length in bytes.
+    /// Loads the snapshot that a file begins with, behind `before` bytes of the log; returns its length
+    /// in bytes.
     ///
     /// # Errors
     /// A text for the log.
-    fn load_snapshot(&mut self, path: &Path) -> Result<u64, String>;
+    fn load_snapshot(&mut self, path: &Path, before: u64) -> Result<u64, String>;
+
+    /// `bytes` of the log have been run; whether to go on.
+    fn goes_on(&mut self, bytes: u64) -> bool;
 }
 
 /// How the end of a damaged log is treated.
@@ -67,7 +71,7 @@ pub fn load(
     for (index, part) in parts.into_iter().enumerate() {
         let began_us = unix_us_now();
         let file = LogFile { path: place.path(&part.name), name: part.name(), last: index >= last };
-        let size = file.load(repair, replay)?;
+        let size = file.load(total, repair, replay)?;
         let seconds = (unix_us_now() - began_us) as f64 / 1e6;
         let kind = if part.kind == Kind::Base { "base" } else { "incr" };
         log::info!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name());
@@ -110,13 +114,13 @@ struct LogFile {
 }
 
 impl LogFile {
-    /// Loads the file; returns its size.
-    fn load(&self, repair: Repair, replay: &mut impl Replay) -> Result<u64, Refusal> {
+    /// Loads the file, behind `before` bytes of the log; returns its size.
+    fn load(&self, before: u64, repair: Repair, replay: &mut impl Replay) -> Result<u64, Refusal> {
         let snapshot = begins_with_snapshot(&self.path);
         let start = match snapshot.map_err(|error| self.unreadable(&error))? {
             true => {
                 log::info!("Reading RDB base file on AOF loading...");
-                replay.load_snapshot(&self.path).map_err(|error| {
+                replay.load_snapshot(&self.path, before).map_err(|error| {
                     format!(
                         "{error}\nError reading the RDB base file {}, AOF loading aborted",
                         self.name
@@ -137,6 +141,9 @@ impl LogFile {
                                 "{error} reading the append only file {name} before offset {at}"
                             )
                         })?;
+                    }
+                    if !replay.goes_on(before + reader.good_up_to()) {
+                        return Err(format!("The loading of {} was given up", self.name));
                     }
                 }
                 Ok(false) => return Ok(reader.stopped_at()),

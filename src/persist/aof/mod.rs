@@ -15,5 +15,5 @@ pub mod writer;
 mod tests;
 
 pub use load::{Repair, Replay};
-pub use manifest::{Manifest, Place};
+pub use manifest::{Manifest, Part, Place};
 pub use writer::Writer;

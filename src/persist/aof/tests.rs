@@ -22,8 +22,12 @@ impl Replay for Commands {
         Ok(())
     }
 
-    fn load_snapshot(&mut self, _: &Path) -> Result<u64, String> {
+    fn load_snapshot(&mut self, _: &Path, _: u64) -> Result<u64, String> {
         Err("no snapshot".into())
+    }
+
+    fn goes_on(&mut self, _: u64) -> bool {
+        true
     }
 }
 

@@ -14,7 +14,7 @@ mod value;
 use std::io::Read;
 
 pub use self::error::{Doing, Error, Reason};
-pub use self::into::{Expired, Intake};
+pub use self::into::{Expired, Intake, Target};
 use self::source::{BUFFER_BYTES, Source};
 pub use self::value::Limits;
 use super::format::{self, kind, opcode};

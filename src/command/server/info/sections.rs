@@ -88,7 +88,7 @@ pub fn clients(text: &mut Text, state: &mut State) {
 /// `# Persistence`
 pub fn persistence(text: &mut Text, state: &mut State) {
     text.fields(&[
-        ("loading", 0),
+        ("loading", state.loading.is_some().into()),
         ("async_loading", 0),
         ("current_cow_peak", 0),
         ("current_cow_size", 0),
@@ -113,6 +113,15 @@ pub fn persistence(text: &mut Text, state: &mut State) {
         ("rdb_last_load_keys_loaded", state.snapshots.keys_loaded as i64),
     ]);
     append_log(text, state);
+    if let Some(loading) = &state.loading {
+        let left_s = loading.seconds_left(now_ms / 1000).unwrap_or(1);
+        text.field("loading_start_time", loading.started_s);
+        text.field("loading_total_bytes", loading.total_bytes);
+        text.field("loading_rdb_used_mem", loading.used_memory);
+        text.field("loading_loaded_bytes", loading.loaded_bytes);
+        text.field("loading_loaded_perc", format_args!("{:.2}", loading.percent()));
+        text.field("loading_eta_seconds", left_s);
+    }
 }
 
 fn append_log(text: &mut Text, state: &State) {

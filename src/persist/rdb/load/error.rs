@@ -45,6 +45,8 @@ pub enum Reason {
     Databases(u64),
     /// Who takes the keys refuses this one.
     Refused(&'static str),
+    /// Who takes the keys wants no more of them.
+    Stopped,
 }
 
 /// What was being read, as redis-check-rdb names it.
@@ -106,6 +108,7 @@ impl fmt::Display for Reason {
                  databases"
             ),
             Reason::Refused(what) => f.write_str(what),
+            Reason::Stopped => f.write_str("Given up"),
         }
     }
 }

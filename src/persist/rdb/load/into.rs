@@ -22,24 +22,48 @@ pub enum Expired {
     Keep,
 }
 
-/// Takes keys into a keyspace and counts them. Hears what the file says of itself in the log.
-pub struct Intake<'a> {
-    keyspace: &'a mut Keyspace,
+/// Where keys go.
+pub trait Target {
+    fn keyspace(&mut self) -> &mut Keyspace;
+
+    /// Hears how many bytes the data took where the file was made.
+    fn took(&mut self, _bytes: u64) {}
+
+    /// A key was taken that begins `bytes` behind the start of the file; whether there are to be more.
+    fn goes_on(&mut self, bytes: u64) -> bool;
+}
+
+/// Nobody waits for this one.
+impl Target for Keyspace {
+    fn keyspace(&mut self) -> &mut Keyspace {
+        self
+    }
+
+    fn goes_on(&mut self, _bytes: u64) -> bool {
+        true
+    }
+}
+
+/// Takes keys to their target and counts them. Says in the log what the file says of itself.
+pub struct Intake<'a, T: Target> {
+    target: &'a mut T,
     expired: Expired,
     /// Whether a key may take the place of one that is there.
     replace: bool,
     /// Announced keys that are still believed in.
     room: u64,
+    /// Bytes in front of the key that comes next.
+    offset: u64,
     pub keys_loaded: u64,
     pub keys_expired: u64,
     pub keys_empty: u64,
 }
 
-impl<'a> Intake<'a> {
-    /// Takes keys into `keyspace`; `replace` lets them take the place of others.
-    pub fn new(keyspace: &'a mut Keyspace, expired: Expired, replace: bool) -> Intake<'a> {
-        let (keys_loaded, keys_expired, keys_empty) = (0, 0, 0);
-        Intake { keyspace, expired, replace, room: 0, keys_loaded, keys_expired, keys_empty }
+impl<'a, T: Target> Intake<'a, T> {
+    /// Takes keys to `target`; `replace` lets them take the place of others.
+    pub fn new(target: &'a mut T, expired: Expired, replace: bool) -> Intake<'a, T> {
+        let (room, offset, keys_loaded, keys_expired, keys_empty) = (0, 0, 0, 0, 0);
+        Intake { target, expired, replace, room, offset, keys_loaded, keys_expired, keys_empty }
     }
 
     /// Makes room for the keys that the file announces, which has `bytes`.
@@ -61,24 +85,33 @@ impl<'a> Intake<'a> {
     }
 }
 
-impl Sink for Intake<'_> {
+impl<T: Target> Sink for Intake<'_, T> {
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), Reason> {
         let Entry { db, key, content, facts } = entry;
-        let now = self.keyspace.now();
+        let keyspace = self.target.keyspace();
+        let now = keyspace.now();
         if self.expired == Expired::Drop && facts.deadline.is_some_and(|deadline| deadline < now) {
             self.keys_expired += 1;
-            return Ok(());
-        }
-        if !self.keyspace.db(db).load(key, content, facts, self.replace) {
+        } else if keyspace.db(db).load(key, content, facts, self.replace) {
+            self.keys_loaded += 1;
+        } else {
             return Err(Reason::Refused("Duplicated key found in RDB file"));
         }
-        self.keys_loaded += 1;
-        Ok(())
+        match self.target.goes_on(self.offset) {
+            true => Ok(()),
+            false => Err(Reason::Stopped),
+        }
     }
 
-    fn note(&mut self, note: Note<'_>, _offset: u64) {
+    fn note(&mut self, note: Note<'_>, offset: u64) {
         match note {
-            Note::Aux { name, value } => tell(name, value),
+            Note::Aux { name, value } => {
+                let number = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                if let (b"used-mem", Some(bytes)) = (name, number) {
+                    self.target.took(u64::try_from(bytes).unwrap_or(0));
+                }
+                tell(name, value, number);
+            }
             Note::EmptyKey(key) => {
                 if self.keys_empty < NAMED_MAX {
                     let key = String::from_utf8_lossy(key);
@@ -92,16 +125,16 @@ impl Sink for Intake<'_> {
             Note::Sizes { db, keys, .. } => {
                 let keys = keys.min(self.room);
                 self.room -= keys;
-                self.keyspace.db(db).reserve(usize::try_from(keys).unwrap_or(usize::MAX));
+                self.target.keyspace().db(db).reserve(usize::try_from(keys).unwrap_or(usize::MAX));
             }
-            Note::Database(_) | Note::Key { .. } | Note::ChecksumOk => {}
+            Note::Key { .. } => self.offset = offset,
+            Note::Database(_) | Note::ChecksumOk => {}
         }
     }
 }
 
-/// Says in the log what a file says of itself, as far as that is of interest.
-fn tell(name: &[u8], value: &[u8]) {
-    let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
+/// Says in the log what a file says of itself, as far as that is of interest; `number` is the value if it is one.
+fn tell(name: &[u8], value: &[u8], number: Option<i64>) {
     let text = || String::from_utf8_lossy(value);
     match name {
         [b'%', ..] => log::info!("RDB '{}': {}", String::from_utf8_lossy(name), text()),
