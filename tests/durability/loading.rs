@@ -83,13 +83,14 @@ fn all_is_there_in_the_end_whoever_came_and_went_meanwhile() {
 
 #[test]
 fn a_load_ends_with_the_server_and_leaves_the_files_alone() {
-    for by_signal in [true, false] {
+    for end in ["SIGTERM", "SHUTDOWN", "SIGKILL"] {
         each_loading(SOME, |server| {
-            match by_signal {
-                true => server.signal(Signal::TERM),
-                false => server.client().send(b"SHUTDOWN SAVE\r\n"),
+            match end {
+                "SIGTERM" => server.signal(Signal::TERM),
+                "SHUTDOWN" => server.client().send(b"SHUTDOWN SAVE\r\n"),
+                _ => server.signal(Signal::KILL),
             }
-            assert!(server.wait().success(), "{}", server.log());
+            assert_eq!(server.wait().success(), end != "SIGKILL", "{}", server.log());
             server.restart_with(&["--key-load-delay", "0"]);
             server.client().check("DBSIZE", int(1000));
         });

@@ -86,7 +86,7 @@ fn parts(text: &mut Text, account: &Account) {
         ("mem_clients_slaves", 0),
         ("mem_clients_normal", account.clients),
         ("mem_cluster_links", 0),
-        ("mem_aof_buffer", 0),
+        ("mem_aof_buffer", account.log),
     ]);
     text.field("mem_allocator", "mimalloc");
     text.field("active_defrag_running", 0);

@@ -21,6 +21,8 @@ pub struct Account {
     /// Used once the server was up.
     pub startup: u64,
     pub clients: u64,
+    /// Records of the append log that are not written yet, and room for more.
+    pub log: u64,
     /// All that is not data.
     pub overhead: u64,
     pub dataset: u64,
@@ -36,7 +38,8 @@ impl Account {
         let MemoryFigures { tables, timers, slack, .. } = state.keyspace.memory();
         let clients = state.memory_of_clients();
         let startup = state.facts.startup_memory;
-        let overhead = startup + clients + tables + timers;
+        let log = state.effects.memory();
+        let overhead = startup + clients + log + tables + timers;
         let databases = 0..state.keyspace.databases();
         let keys: usize = databases.map(|index| state.keyspace.db(index).len()).sum();
         Account {
@@ -46,6 +49,7 @@ impl Account {
             peak: state.stats.peak_memory as u64,
             startup: startup as u64,
             clients: clients as u64,
+            log: log as u64,
             overhead: overhead as u64,
             dataset: used.saturating_sub(overhead) as u64,
             keys: keys as u64,

@@ -97,6 +97,7 @@ mod tests {
             peak: 110 * MIB,
             startup: MIB,
             clients: MIB,
+            log: 0,
             overhead: 10 * MIB,
             dataset: 90 * MIB,
             keys: 1000,

@@ -53,7 +53,7 @@ fn parts(reply: &mut Reply<'_>, account: &Account) {
     integer(reply, "clients.slaves", 0);
     integer(reply, "clients.normal", account.clients);
     integer(reply, "cluster.links", 0);
-    integer(reply, "aof.buffer", 0);
+    integer(reply, "aof.buffer", account.log);
     integer(reply, "lua.caches", 0);
     integer(reply, "functions.caches", 0);
 }

@@ -202,8 +202,9 @@ fn what_was_written_is_read() {
         assert_eq!(before.len(), after.len());
         for ((name, one), (_, other)) in before.iter().zip(&after) {
             assert_eq!((&one.0, one.1), (&other.0, other.1), "{name:?}");
-            // Numbers that joined a set of texts leave it as they came.
-            if !one.0.starts_with("set") {
+            // Numbers that joined a set of texts leave it as they came; a hash that was unpacked for a
+            // long text is packed again if another one took that one's place.
+            if !one.0.starts_with("set") && !one.0.starts_with("hash") {
                 assert_eq!(one.2, other.2, "{name:?}");
             }
         }
