@@ -6,24 +6,46 @@
 //! total only when it exceeds [`DRIFT_BYTES_MAX`], so no allocation pays for an atomic.
 //! Memory that does not come from here (the entry arenas) is added with [`account`].
 //!
+//! mimalloc hands pages of 64 KiB and more back to the system only as a whole. While the process
+//! holds much more than is in use ([`follow_resident`]), large blocks leave their own pages to the
+//! system as they are freed, and owners of any may ask whether to move them elsewhere
+//! ([`is_sparse`]). At other times neither is worth a page fault.
+//!
 //! Invariant: knows nothing of what the memory is for.
 #![allow(unsafe_code)]
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::ffi::{CStr, c_char, c_void};
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::ffi::{CStr, c_char, c_int, c_long, c_void};
+use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
 
 use mimalloc::MiMalloc;
 use rustix::mm::{Advice, madvise};
 
 /// What another thread may hold or have freed without [`used`] showing it yet.
 const DRIFT_BYTES_MAX: isize = 16 * 1024;
+/// What may be resident beyond what is in use: a part of that and what the program itself takes.
+const SLACK_PART: u64 = 16;
+const SLACK_BYTES: u64 = 6 << 20;
+/// Blocks from this size on have enough whole pages to be worth a call, and those up to this one
+/// share mimalloc's with others.
+const LARGE_BLOCK_BYTES: RangeInclusive<usize> = 16 * 1024..=512 * 1024;
+/// Milliseconds for which mimalloc keeps an empty page: long enough that a buffer which is needed
+/// in turn after turn stays.
+const PURGE_DELAY_MS: c_long = 100;
+/// `mi_option_purge_delay` in mimalloc.h of version 3.
+const PURGE_DELAY: c_int = 15;
+/// In per cent of a page's blocks: those of one that is less used are worth moving.
+const SPARSE_PERCENT: usize = 80;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 static SHARED: AtomicIsize = AtomicIsize::new(0);
+
+/// Whether more is resident than [`follow_resident`] wants.
+static IS_WIDE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     // Const-initialised and without a destructor: usable at any time in a thread's life, also
@@ -37,6 +59,12 @@ type Output = extern "C" fn(*const c_char, *mut c_void);
 unsafe extern "C" {
     fn mi_usable_size(block: *const c_void) -> usize;
     fn mi_collect(force: bool);
+    fn mi_option_set(option: c_int, value: c_long);
+    fn mi_unsafe_heap_page_is_under_utilized(
+        heap: *mut c_void,
+        block: *const c_void,
+        percent: usize,
+    ) -> bool;
     fn mi_stats_print_out(output: Option<Output>, argument: *mut c_void);
 }
 
@@ -77,6 +105,44 @@ pub fn discard_pages(bytes: &mut [u8]) {
     // SAFETY: the range lies within memory that is borrowed exclusively and of which every content
     // is valid; the allocator's mappings are private and anonymous, so the kernel puts zeros there.
     let _ = unsafe { madvise(pages.as_mut_ptr().cast(), len, Advice::LinuxDontNeed) };
+}
+
+/// To be called once, before much is allocated.
+pub fn init() {
+    // SAFETY: the option exists and takes a number of milliseconds.
+    unsafe { mi_option_set(PURGE_DELAY, PURGE_DELAY_MS) }
+}
+
+/// Takes note of how many bytes of the process are resident; whether that is so much more than is
+/// in use that blocks should move together. If so, empty pages go back to the system at once.
+pub fn follow_resident(resident: u64) -> bool {
+    let used = used() as u64;
+    let is_wide = resident > used + used / SLACK_PART + SLACK_BYTES;
+    IS_WIDE.store(is_wide, Ordering::Relaxed);
+    if is_wide {
+        // SAFETY: may be called at any time from a thread that allocates.
+        unsafe { mi_collect(false) }
+    }
+    is_wide
+}
+
+/// What [`follow_resident`] found.
+pub fn is_wide() -> bool {
+    IS_WIDE.load(Ordering::Relaxed)
+}
+
+/// Whether the block that `bytes` begin lies in a page with many free ones, so that a copy would
+/// lie better. For blocks of the calling thread: another one's page may change meanwhile.
+pub fn is_sparse(bytes: &[u8]) -> bool {
+    // SAFETY: mimalloc looks the address up and refuses one it did not hand out; it reads numbers
+    // of the page that only the thread writes which owns it.
+    unsafe {
+        mi_unsafe_heap_page_is_under_utilized(
+            std::ptr::null_mut(),
+            bytes.as_ptr().cast(),
+            SPARSE_PERCENT,
+        )
+    }
 }
 
 /// Gives memory that mimalloc keeps for reuse back to the system. Walks all that it holds.
@@ -132,8 +198,12 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the caller promises that `block` is live and came from here with `layout`.
+        // SAFETY: the caller promises that `block` is live, came from here with `layout` and is
+        // not used any more, so that its content does not matter.
         unsafe {
+            if is_wide() && LARGE_BLOCK_BYTES.contains(&layout.size()) {
+                discard_pages(std::slice::from_raw_parts_mut(block, layout.size()));
+            }
             count(block, -1);
             MiMalloc.dealloc(block, layout);
         }
@@ -171,6 +241,18 @@ mod tests {
     fn the_allocator_tells_of_itself() {
         give_back_spare();
         assert!(report().lines().count() > 3, "{}", report());
+    }
+
+    #[test]
+    fn what_is_resident_beyond_use_makes_it_wide() {
+        let used = used() as u64;
+        assert!(!follow_resident(used));
+        assert!(follow_resident(used * 2 + (1 << 40)) && is_wide());
+        // Blocks freed meanwhile leave pages behind, and their content is nobody's.
+        drop(vec![7u8; 100_000]);
+        assert!(vec![0u8; 100_000].iter().all(|byte| *byte == 0));
+        assert!(!follow_resident(0) && !is_wide());
+        assert!(!is_sparse(&[]));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use crate::base::alloc;
 use crate::keyspace::store::Store;
 use crate::types::Value;
 
@@ -78,6 +79,8 @@ impl Garbage {
             if !store.demolish(|values| self.parts.extend(values.into_iter().filter(is_costly))) {
                 self.freed += store.doomed() as u64;
                 self.stores.pop_front();
+                // Nobody may come by for long who would have mimalloc do so.
+                alloc::give_back_spare();
             }
         }
         !self.is_empty()

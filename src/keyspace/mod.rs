@@ -8,6 +8,7 @@
 //! Invariant: knows no clients, no replies and no files; a key past its deadline is gone for every
 //! caller.
 
+mod compact;
 mod db;
 mod entry;
 mod evict;
@@ -27,6 +28,7 @@ mod tests;
 
 use std::rc::Rc;
 
+use self::compact::Gathering;
 pub use self::db::{After, Db, Expiry, KeyHash, KeyInfo, WrongType};
 use self::evict::EvictionPool;
 pub use self::evict::{Evicted, Order, Scope};
@@ -39,7 +41,7 @@ pub use self::snapshot::{Snap, Taken, Taker};
 pub use self::store::Content;
 use self::store::Store;
 use self::watch::Watcher;
-use crate::ds::arena::Arena;
+use crate::base::alloc;
 
 /// All databases.
 pub struct Keyspace {
@@ -47,8 +49,11 @@ pub struct Keyspace {
     databases: Vec<Db>,
     pool: EvictionPool,
     detached: Detached,
+    gathering: Gathering,
 }
 
+/// Keys of a flush after which spare memory goes back to the system.
+const MANY_KEYS: usize = 1000;
 /// A time before all deadlines.
 const NEVER: i64 = i64::MIN;
 
@@ -105,7 +110,7 @@ impl Keyspace {
         let db = |index| Db::new(Rc::clone(&shared), index as usize);
         let databases = (0..databases).map(db).collect();
         let (pool, detached) = (EvictionPool::default(), Detached::default());
-        Keyspace { shared, databases, pool, detached }
+        Keyspace { shared, databases, pool, detached, gathering: Gathering::default() }
     }
 
     /// Sets the unix time in milliseconds that every decision uses until the next call.
@@ -312,19 +317,6 @@ impl Keyspace {
         self.shared.garbage.borrow_mut().free_some(budget)
     }
 
-    /// Moves some entries (up to a page of them, some ten microseconds) closer together if freed slots
-    /// between them take too much memory; true when there is more to do.
-    pub fn compact(&mut self) -> bool {
-        let mut more = false;
-        for db in self.databases.iter_mut().filter(|db| is_loose(db.store.arena())) {
-            let moved = db.store.compact();
-            let count = self.shared.moved_entries.get() + moved.unwrap_or(0) as u64;
-            self.shared.moved_entries.set(count);
-            more |= moved.is_some();
-        }
-        more
-    }
-
     /// Whether something waits for [`Keyspace::lazyfree`].
     pub fn has_garbage(&self) -> bool {
         !self.shared.garbage.borrow().is_empty()
@@ -349,7 +341,13 @@ impl Keyspace {
             Some(store) if mode == FlushMode::Async => {
                 self.shared.garbage.borrow_mut().add_store(store);
             }
-            freed_or_kept => drop(freed_or_kept),
+            freed_or_kept => {
+                drop(freed_or_kept);
+                // The walk over what is left pays only where much is gone.
+                if removed >= MANY_KEYS {
+                    alloc::give_back_spare();
+                }
+            }
         }
         removed
     }
@@ -408,13 +406,6 @@ impl Keyspace {
     pub fn give_back_spare(&mut self) {
         self.databases.iter_mut().for_each(|db| db.store.give_back_spare());
     }
-}
-
-/// Whether freed slots take more than a sixteenth of what is used, beyond what a few pages in every
-/// class may.
-fn is_loose(arena: &Arena) -> bool {
-    const SLACK_BYTES_MIN: usize = 2 << 20;
-    arena.touched() - arena.used() > SLACK_BYTES_MIN + arena.used() / 16
 }
 
 impl Db {

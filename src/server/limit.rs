@@ -4,6 +4,7 @@
 //! waits to be told; elsewhere it looks once in a while, but only when it is awake anyway.
 
 use super::{LIMIT, Server};
+use crate::base::alloc;
 use crate::base::cgroup::Group;
 use crate::base::sys;
 use crate::base::watch::FileWatch;
@@ -52,6 +53,10 @@ impl Server {
 
     /// Looks at what nobody tells of: how large the process is, and limits without events.
     pub(super) fn look_at_memory(&mut self, now_ms: i64) {
+        let resident = sys::resident_bytes();
+        if alloc::follow_resident(resident) {
+            self.state.keyspace.gather();
+        }
         let limits = &mut self.limits;
         if limits.group.is_none() {
             return;
@@ -60,9 +65,8 @@ impl Server {
             limits.next_look_ms = now_ms + LOOK_MS;
             self.state.follow_limit(limits.read());
         }
-        // Without a limit of the group nothing depends on it, and finding out reads a file.
         if self.state.maxmemory() > 0 && self.state.memory_limit.granted().is_some() {
-            self.state.watch_resident(sys::resident_bytes());
+            self.state.watch_resident(resident);
         }
     }
 }

@@ -28,6 +28,7 @@ use std::process::ExitCode;
 /// Entry point of the binary: the process's status once the server has ended, or why it did not
 /// start; or that of another tool that was asked for.
 pub fn main() -> ExitCode {
+    alloc::init();
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(status) = tools::run(&args) {
         return status;

@@ -94,7 +94,9 @@ impl Server {
         let blocked = self.state.blocking.next_deadline_ms();
         let log = self.next_log_ms();
         let snapshot = self.next_snapshot_ms();
-        let deadlines = [blocked, pause, timeouts, expiry, laggards, log, snapshot];
+        let compacting =
+            (alloc::is_wide() && self.state.keyspace.may_gather()).then_some(self.next_sample_ms);
+        let deadlines = [blocked, pause, timeouts, expiry, laggards, log, snapshot, compacting];
         let deadline_ms = deadlines.into_iter().flatten().min()?;
         let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
         Some(Duration::from_micros(wait_us.max(0) as u64))
