@@ -39,6 +39,14 @@ pub static BEYOND_IDLE: Figure = figure("worst PING, beyond idle", "ms");
 pub static P999_GROWING: Figure = figure("p99.9 PING, growing", "ms");
 pub static WAKE_UPS: Figure = figure("wake-ups", "1/s");
 pub static IDLE_CPU: Figure = figure("CPU", "ms/s");
+pub static LOGGED_CPU: Figure = figure("CPU with the log by CPU without", "%");
+pub static READ_P99: Figure = figure("p99 of a reader", "us");
+pub static RESTART: Figure = figure("until it answers", "s");
+pub static EXTRA_MEMORY: Figure = figure("memory of all its processes, beyond", "%");
+pub static EXTRA_MIB: Figure = figure("the same", "MiB");
+pub static WORST_BEFORE: Figure = figure("worst PING before", "ms");
+pub static WORST_DURING: Figure = figure("worst PING during", "ms");
+pub static KEPT_RATE: Figure = figure("requests by those before", "%");
 pub static LAG_P50: Figure = figure("lag p50", "ms");
 pub static LAG_P99: Figure = figure("lag p99", "ms");
 
@@ -93,6 +101,23 @@ pub enum Work {
     Idle,
     /// How long an expired key stays, beside this many others with a TTL.
     Expiry { others: u64 },
+    /// What keeping an append log costs.
+    Durable(Durable),
+}
+
+/// What is done with an append log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durable {
+    /// SETs that are acknowledged once they are synchronised.
+    Always { connections: usize },
+    /// Reading other keys beside 50 such writers.
+    ReadBeside,
+    /// SETs at pipeline 16 with a log that is synchronised each second, and without one.
+    Everysec,
+    /// The start with many keys that have a TTL, from the commands of the log or from its base.
+    Restart { base: bool },
+    /// A rewrite of the log while others write.
+    Rewrite,
 }
 
 /// A bound, for the uring and the epoll driver. Ratios are to Redis in the same round.
@@ -101,6 +126,7 @@ pub enum Bound {
     RatioAtMost(f64, f64),
     RatioAtLeast(f64, f64),
     AtMost(f64, f64),
+    AtLeast(f64, f64),
 }
 
 #[derive(Debug)]
@@ -145,6 +171,16 @@ static GROWTH: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(0.5, 0.5))];
 static IDLE: [Goal; 2] =
     [goal(&WAKE_UPS, Bound::AtMost(0.0, 0.0)), goal(&IDLE_CPU, Bound::AtMost(0.0, 0.0))];
 static EXPIRY: [Goal; 1] = [goal(&LAG_P99, Bound::AtMost(10.0, 10.0))];
+
+static ALWAYS_1: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(1.6, 1.6))];
+static ALWAYS_50: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(1.3, 1.3))];
+static ALWAYS_500: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(1.5, 1.5))];
+static READ_BESIDE: [Goal; 1] = [goal(&READ_P99, Bound::RatioAtMost(0.25, 0.25))];
+static EVERYSEC: [Goal; 1] = [goal(&LOGGED_CPU, Bound::AtMost(115.0, 115.0))];
+static RESTART_LOG: [Goal; 1] = [goal(&RESTART, Bound::RatioAtMost(0.45, 0.45))];
+static RESTART_BASE: [Goal; 1] = [goal(&RESTART, Bound::RatioAtMost(0.40, 0.40))];
+static REWRITE: [Goal; 2] =
+    [goal(&WORST_DURING, Bound::AtMost(2.0, 2.0)), goal(&KEPT_RATE, Bound::AtLeast(75.0, 75.0))];
 
 /// What issues a small change to a small collection, and reading a larger one.
 static CHANGE_P16: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.45, 0.45))];
@@ -199,6 +235,15 @@ const fn load(
 
 const fn case(name: &'static str, about: &'static str, work: Work, goals: &'static [Goal]) -> Case {
     Case { name, about, work, goals }
+}
+
+const fn durable(
+    name: &'static str,
+    about: &'static str,
+    durable: Durable,
+    goals: &'static [Goal],
+) -> Case {
+    case(name, about, Work::Durable(durable), goals)
 }
 
 /// Every case, in the order of a run: the request cases share one loaded keyspace per server.
@@ -281,6 +326,39 @@ pub static CASES: &[Case] = &[
     case("expiry-10k", "expiry beside 10k TTL keys", Work::Expiry { others: 10_000 }, &EXPIRY),
     case("expiry-100k", "expiry beside 100k TTL keys", Work::Expiry { others: 100_000 }, &EXPIRY),
     case("expiry-1m", "expiry beside 1M TTL keys", Work::Expiry { others: 1_000_000 }, &EXPIRY),
+    durable(
+        "always-c1",
+        "always: SET, 1 connection",
+        Durable::Always { connections: 1 },
+        &ALWAYS_1,
+    ),
+    durable(
+        "always-c50",
+        "always: SET, 50 connections",
+        Durable::Always { connections: 50 },
+        &ALWAYS_50,
+    ),
+    durable(
+        "always-c500",
+        "always: SET, 500 connections",
+        Durable::Always { connections: 500 },
+        &ALWAYS_500,
+    ),
+    durable("always-read", "always: GET beside 50 writers", Durable::ReadBeside, &READ_BESIDE),
+    durable("everysec-p16", "everysec: SET, pipeline 16", Durable::Everysec, &EVERYSEC),
+    durable(
+        "restart-log",
+        "restart, 2M keys from the log",
+        Durable::Restart { base: false },
+        &RESTART_LOG,
+    ),
+    durable(
+        "restart-base",
+        "restart, 2M keys from a base",
+        Durable::Restart { base: true },
+        &RESTART_BASE,
+    ),
+    durable("rewrite", "rewrite of 3M keys under SETs", Durable::Rewrite, &REWRITE),
 ];
 
 /// The cases whose names are given or begin as given; all of them without a name.
@@ -312,6 +390,8 @@ impl Case {
         match self.work {
             Work::Load { .. } => ![CLIENT_BUSY.name, SERVER_BUSY.name].contains(&figure.name),
             Work::Empty | Work::Fill(_) | Work::FillOne | Work::Connections | Work::Tool(_) => true,
+            Work::Durable(Durable::Everysec | Durable::Rewrite) => false,
+            Work::Durable(_) => true,
             Work::Growth | Work::Idle | Work::Expiry { .. } => false,
         }
     }
@@ -322,7 +402,8 @@ impl Bound {
     pub fn limit(self, backend: Backend) -> f64 {
         let (Self::RatioAtMost(uring, epoll)
         | Self::RatioAtLeast(uring, epoll)
-        | Self::AtMost(uring, epoll)) = self;
+        | Self::AtMost(uring, epoll)
+        | Self::AtLeast(uring, epoll)) = self;
         match backend {
             Backend::Uring => uring,
             Backend::Epoll => epoll,
@@ -336,6 +417,7 @@ impl Bound {
             Self::RatioAtMost(..) => ratio <= limit,
             Self::RatioAtLeast(..) => ratio >= limit,
             Self::AtMost(..) => median <= limit,
+            Self::AtLeast(..) => median >= limit,
         }
     }
 }

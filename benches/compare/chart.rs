@@ -113,7 +113,7 @@ fn goal_ratio(row: &Row, contender: &Contender) -> Option<f64> {
     let limit = bound.limit(contender.backend?);
     match bound {
         Bound::RatioAtMost(..) | Bound::RatioAtLeast(..) => Some(limit),
-        Bound::AtMost(..) => Some(limit / row.summary(0)?.median),
+        Bound::AtMost(..) | Bound::AtLeast(..) => Some(limit / row.summary(0)?.median),
     }
 }
 

@@ -61,6 +61,26 @@ impl Client {
         Ok(line.trim_end().to_owned())
     }
 
+    /// Reads a key that is there.
+    pub fn get(&mut self, key: &str) -> io::Result<()> {
+        let len = self.call(&["GET", key])?;
+        let mut value = String::new();
+        self.stream.read_line(&mut value)?;
+        if value.is_empty() { Err(unexpected(&len)) } else { Ok(()) }
+    }
+
+    /// A field of INFO persistence.
+    pub fn info(&mut self, field: &str) -> io::Result<String> {
+        let head = self.call(&["INFO", "persistence"])?;
+        let len: usize =
+            head.strip_prefix('$').and_then(|n| n.parse().ok()).ok_or_else(|| unexpected(&head))?;
+        let mut text = vec![0; len + 2];
+        self.stream.read_exact(&mut text)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        line.map(str::to_owned).ok_or_else(|| unexpected(&text))
+    }
+
     pub fn ping(&mut self) -> io::Result<()> {
         let reply = self.call(&["PING"])?;
         if reply == "+PONG" { Ok(()) } else { Err(unexpected(&reply)) }

@@ -5,7 +5,7 @@
 //! pinned to core 0 and this process, the client, to core 1. What is reported is the median over
 //! the rounds, with the spread beside it.
 //!
-//! Reading order: [`cases`] says what is measured and what is hoped for, [`probes`] does it with
+//! Reading order: [`cases`] says what is measured and what is hoped for, [`probes`] and [`durable`] do it with
 //! the help of [`servers`], [`process`], [`client`], [`load`] and [`histogram`]; [`report`] and
 //! [`chart`] show the outcome.
 //!
@@ -15,6 +15,7 @@
 mod cases;
 mod chart;
 mod client;
+mod durable;
 mod histogram;
 mod load;
 mod options;

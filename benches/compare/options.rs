@@ -42,6 +42,9 @@ pub struct Scale {
     pub connection_rest: Duration,
     /// Keys added by the growth case.
     pub growth_keys: u64,
+    /// Keys of the restart and of the rewrite case.
+    pub restart_keys: u64,
+    pub rewrite_keys: u64,
     /// Time over which an idle server is pinged, and watched.
     pub idle_ping: Duration,
     pub idle_watch: Duration,
@@ -57,6 +60,8 @@ impl Scale {
         connections: 10_000,
         connection_rest: Duration::from_secs(8),
         growth_keys: 4_000_000,
+        restart_keys: 2_000_000,
+        rewrite_keys: 3_000_000,
         idle_ping: Duration::from_secs(4),
         idle_watch: Duration::from_secs(10),
         expiry_cap: Duration::from_secs(5),
@@ -69,6 +74,8 @@ impl Scale {
         connections: 1_000,
         connection_rest: Duration::from_secs(2),
         growth_keys: 400_000,
+        restart_keys: 100_000,
+        rewrite_keys: 200_000,
         idle_ping: Duration::from_millis(500),
         idle_watch: Duration::from_secs(2),
         expiry_cap: Duration::from_secs(1),

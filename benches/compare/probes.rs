@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::cases::{self, Case, Figure, Shape, Work};
 use crate::client::{self, Client};
+use crate::durable;
 use crate::histogram::Histogram;
 use crate::load::{Load, Requests, VALUE_BYTES, Verb, key};
 use crate::options::{LoadClient, Options, Scale};
@@ -72,6 +73,7 @@ impl<'a> Stage<'a> {
             Work::Growth => growth(contender, scale),
             Work::Idle => idle(contender, scale),
             Work::Expiry { others } => expiry(contender, others, scale, &mut self.rng),
+            Work::Durable(work) => durable::measure(contender, work, scale, &mut self.rng),
         }
     }
 
@@ -221,7 +223,7 @@ fn settled_rss(server: &Server) -> io::Result<u64> {
     Ok(last)
 }
 
-fn fill_shape(client: &mut Client, shape: Shape, count: u64) -> io::Result<()> {
+pub fn fill_shape(client: &mut Client, shape: Shape, count: u64) -> io::Result<()> {
     let reply: &[u8] = match shape {
         Shape::Plain | Shape::Ttl | Shape::Session => b"+OK\r\n",
         Shape::Counter => b":1\r\n:1\r\n",
@@ -338,14 +340,14 @@ fn growth(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
 
 /// One PING in flight at all times. It is polled rather than waited for: the client's core is its
 /// own, and a sleeping client would add its own wake-up to every latency.
-struct Pinger {
+pub struct Pinger {
     stream: TcpStream,
     sent: Instant,
     latencies: Histogram,
 }
 
 impl Pinger {
-    fn connect(port: u16) -> io::Result<Self> {
+    pub fn connect(port: u16) -> io::Result<Self> {
         let mut stream = client::connect(port)?;
         stream.set_nonblocking(true)?;
         let sent = Instant::now();
@@ -353,7 +355,7 @@ impl Pinger {
         Ok(Self { stream, sent, latencies: Histogram::new() })
     }
 
-    fn advance(&mut self) -> io::Result<()> {
+    pub fn advance(&mut self) -> io::Result<()> {
         let mut reply = [0; 64];
         if !arrived(self.stream.read(&mut reply))?.is_some_and(|_| reply.starts_with(b"+PONG\r\n"))
         {
@@ -365,7 +367,7 @@ impl Pinger {
         self.stream.write_all(b"PING\r\n")
     }
 
-    fn take_latencies(&mut self) -> Histogram {
+    pub fn take_latencies(&mut self) -> Histogram {
         std::mem::replace(&mut self.latencies, Histogram::new())
     }
 }

@@ -29,6 +29,19 @@ pub fn rss_bytes(pid: u32) -> io::Result<u64> {
     Ok(kib * 1024)
 }
 
+/// Memory of a process and its children in bytes, what they share counted once.
+pub fn family_bytes(pid: u32) -> io::Result<u64> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+    let mut sum = 0;
+    for pid in [pid].into_iter().chain(children) {
+        // A child may end between the listing and the reading.
+        let Ok(text) = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")) else { continue };
+        sum += field(&text, "Pss:").unwrap_or(0) * 1024;
+    }
+    Ok(sum)
+}
+
 fn sum_over_threads(pid: u32, file: &str, figure: impl Fn(&str) -> Option<u64>) -> io::Result<u64> {
     let mut sum = 0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {

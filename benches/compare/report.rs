@@ -250,6 +250,7 @@ fn goal_text(bound: Bound, limit: f64) -> String {
         Bound::RatioAtMost(..) => format!("<= {limit:.2}x"),
         Bound::RatioAtLeast(..) => format!(">= {limit:.2}x"),
         Bound::AtMost(..) => format!("<= {limit}"),
+        Bound::AtLeast(..) => format!(">= {limit}"),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::options::Options;
 
 const SERVER_CORE: usize = 0;
 const CLIENT_CORE: usize = 1;
-const START_TIMEOUT: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Which driver of Sidering a contender uses: each has goals of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +94,7 @@ impl Contender {
 
 /// A running server, killed with its directory when dropped.
 pub struct Server {
+    command: Command,
     child: Child,
     dir: PathBuf,
     pub port: u16,
@@ -115,7 +116,7 @@ impl Server {
         let child = spawn_on_server_core(&mut command).map_err(|error| {
             io::Error::other(format!("cannot start {}: {error}", contender.program.display()))
         })?;
-        let mut server = Self { child, dir, port };
+        let mut server = Self { command, child, dir, port };
         server.await_ready()?;
         Ok(server)
     }
@@ -126,6 +127,18 @@ impl Server {
 
     pub fn connect(&self) -> io::Result<Client> {
         Client::connect(self.port)
+    }
+
+    /// Ends the server as an operator would and starts it again on the same files; how long it took
+    /// until it answered.
+    pub fn restart(&mut self) -> io::Result<Duration> {
+        // It ends without a reply.
+        let _ = self.connect()?.call(&["SHUTDOWN", "NOSAVE"]);
+        self.child.wait()?;
+        let began = Instant::now();
+        self.child = spawn_on_server_core(&mut self.command)?;
+        self.await_ready()?;
+        Ok(began.elapsed())
     }
 
     fn await_ready(&mut self) -> io::Result<()> {

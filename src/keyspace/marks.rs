@@ -12,7 +12,7 @@ use std::cell::{Cell, OnceCell};
 use crate::ds::segments::POSITION_BITS;
 
 /// How many parts there are, a power of two: of 8 bytes each, and few writers share one by chance.
-const PARTS_BITS: u32 = 12;
+const PARTS_BITS: u32 = 14;
 
 /// The marks of all databases; off until [`Marks::enable`].
 #[derive(Default)]
