@@ -81,7 +81,7 @@ impl Stream {
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if self.plan.checksum {
+        if self.plan.sum {
             self.crc.update(bytes);
         }
         self.append(bytes)?;
@@ -96,8 +96,8 @@ impl Stream {
 
     /// Puts the file in its place; its length.
     pub(super) fn finish(mut self) -> Result<u64, Failure> {
-        let crc = if self.plan.checksum { self.crc.sum() } else { 0 };
-        let written = self.append(&crc.to_le_bytes()).and_then(|()| self.sync());
+        let sum = self.plan.sum.then(|| self.crc.sum().to_le_bytes());
+        let written = self.append(sum.as_slice().as_flattened()).and_then(|()| self.sync());
         let placed = written.and_then(|()| place(&self.plan.temporary, &self.plan.path));
         let bytes = self.bytes;
         placed.inspect_err(|_| self.remove())?;

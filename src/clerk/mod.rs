@@ -69,8 +69,8 @@ pub struct Plan {
     /// Where it is written, in the directory of `path`.
     pub temporary: PathBuf,
     pub path: PathBuf,
-    /// Whether it ends with the CRC-64 of all pieces, as an RDB file does; else with eight zeros.
-    pub checksum: bool,
+    /// Whether it ends with the CRC-64 of all pieces, the lowest byte first.
+    pub sum: bool,
 }
 
 /// What became of a job.
@@ -282,7 +282,7 @@ mod tests {
     fn begin(clerk: &Clerk, dir: &Path) -> PathBuf {
         let path = dir.join("dump.rdb");
         let temporary = dir.join("temp");
-        clerk.give(Job::Begin(Plan { temporary, path: path.clone(), checksum: true }));
+        clerk.give(Job::Begin(Plan { temporary, path: path.clone(), sum: true }));
         path
     }
 

@@ -108,15 +108,14 @@ impl Effects {
         self.unit_records += 1;
         if self.selected != Some(db) {
             self.selected = Some(db);
-            let db = itoa::Buffer::new().format(db).to_owned();
-            record::push(&mut self.bytes, [&b"SELECT"[..], db.as_bytes()].into_iter());
+            record::select(&mut self.bytes, db);
         }
     }
 
     fn begin_unit(&mut self) {
         if self.annotated_s.is_some_and(|annotated_s| annotated_s < self.now_s) {
             self.annotated_s = Some(self.now_s);
-            self.bytes.extend_from_slice(format!("#TS:{}\r\n", self.now_s).as_bytes());
+            record::annotate(&mut self.bytes, self.now_s);
         }
         self.unit_at = self.bytes.len();
     }

@@ -180,6 +180,14 @@ impl Quicklist {
         Iter { nodes: self.nodes.iter(), ..Iter::default() }
     }
 
+    /// The items in order from number `index` on.
+    pub fn iter_from(&self, index: usize) -> Iter<'_> {
+        let Some((node, skip)) = self.locate(index) else { return Iter::default() };
+        let run = self.nodes[node].run();
+        let front = Items(&run[self.nodes[node].seek(skip)..]);
+        Iter { front, nodes: self.nodes.range(node + 1..), ..Iter::default() }
+    }
+
     /// The element number `index`.
     pub fn get(&self, index: usize) -> Option<Item<'_>> {
         let (node, skip) = self.locate(index)?;

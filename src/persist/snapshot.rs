@@ -1,11 +1,13 @@
-//! A snapshot in the making: what the keyspace's walk hands out, as pieces of an RDB file.
+//! A snapshot in the making: what the keyspace's walk hands out, as pieces of a file.
 //!
-//! Keys that are about to change come in between the parts of a large value. The file cannot hold the
-//! one within the other, so they are kept aside until the value is complete.
+//! Keys that are about to change come in between the parts of a large value. An RDB file cannot hold
+//! the one within the other, so they are kept aside until the value is complete.
 //!
-//! Invariant: the pieces, in order, are a whole file but for its checksum.
+//! Invariant: the pieces, in order, are a whole file but for the checksum of one that has it.
 
+use super::aof::{base, record};
 use super::rdb::save::{self, Chunk, Header, Progress};
+use crate::base::crc::crc64;
 use crate::base::lzf::Compressor;
 use crate::clerk::Piece;
 use crate::keyspace::{Keyspace, Snap, Taken, Taker};
@@ -20,6 +22,97 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 /// Chunks kept to be used again.
 const SPARE_MAX: usize = 6;
 
+/// How a snapshot is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    /// An RDB file, with strings compressed or not, and with a checksum or zeros in its place.
+    Rdb { compress: bool, checksum: bool },
+    /// Commands, as they stand in an append log; annotated with the time or not.
+    Commands { annotate: bool },
+}
+
+impl Format {
+    /// What the name of a base of the log ends with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Format::Rdb { .. } => "rdb",
+            Format::Commands { .. } => "aof",
+        }
+    }
+
+    /// Whether the pieces are to be followed by their CRC-64.
+    pub fn has_sum(self) -> bool {
+        matches!(self, Format::Rdb { checksum: true, .. })
+    }
+
+    fn chunk(self, bytes: usize) -> Chunk {
+        Chunk::with_capacity(matches!(self, Format::Rdb { compress: true, .. }), bytes)
+    }
+
+    fn begin(self, chunk: &mut Chunk, header: &Header<'_>) {
+        match self {
+            Format::Rdb { .. } => save::header(chunk, header),
+            Format::Commands { annotate: true } => record::annotate(chunk.plain(), header.created),
+            Format::Commands { annotate: false } => {}
+        }
+    }
+
+    /// Says the database of the keys that follow, and its keys and deadlines at the start.
+    fn select(self, chunk: &mut Chunk, db: usize, (keys, expires): (usize, usize)) {
+        match self {
+            Format::Rdb { .. } => {
+                save::select_db(chunk, db);
+                save::resize_db(chunk, keys, expires);
+            }
+            Format::Commands { .. } => record::select(chunk.plain(), db),
+        }
+    }
+
+    /// Writes a key, or goes on with it, until the chunk has `len` bytes; returns how far it is unless
+    /// it is complete.
+    fn write(
+        self,
+        chunk: &mut Chunk,
+        snap: &Snap<'_>,
+        begun: Option<Progress>,
+        len: usize,
+    ) -> Option<Progress> {
+        let mut progress = begun.unwrap_or_default();
+        let whole = match self {
+            Format::Rdb { .. } => {
+                if begun.is_none() {
+                    save::entry_head(chunk, snap.key, &snap.facts, snap.value);
+                }
+                save::value_some(chunk, snap.value, &mut progress, len)
+            }
+            Format::Commands { .. } => base::key_some(chunk.plain(), snap, &mut progress, len),
+        };
+        (!whole).then_some(progress)
+    }
+
+    fn end(self, chunk: &mut Chunk) {
+        if let Format::Rdb { checksum, .. } = self {
+            save::eof(chunk);
+            if !checksum {
+                chunk.plain().extend_from_slice(&save::NO_SUM);
+            }
+        }
+    }
+}
+
+/// A whole file without keys.
+pub fn empty(format: Format, header: &Header<'_>) -> Vec<u8> {
+    let (mut chunk, mut bytes) = (format.chunk(0), Vec::new());
+    format.begin(&mut chunk, header);
+    format.end(&mut chunk);
+    chunk.finish(&mut Compressor::new(), &mut bytes);
+    if format.has_sum() {
+        let sum = crc64(&bytes);
+        bytes.extend_from_slice(&sum.to_le_bytes());
+    }
+    bytes
+}
+
 /// The end of the file that has not been handed over.
 pub struct Snapshot(Rc<RefCell<Tape>>);
 
@@ -33,7 +126,7 @@ struct Tape {
     progress: Option<Progress>,
     /// Keys and deadlines of each database at the start: a hint to the reader.
     sizes: Vec<(usize, usize)>,
-    compress: bool,
+    format: Format,
     spare: Spare,
 }
 
@@ -45,14 +138,13 @@ struct Section {
 
 impl Snapshot {
     /// Begins a snapshot of what `keyspace` holds now, to be gone on with by [`Keyspace::walk`].
-    /// Strings are compressed if `compress` says so.
-    pub fn begin(keyspace: &mut Keyspace, header: &Header<'_>, compress: bool) -> Snapshot {
+    pub fn begin(keyspace: &mut Keyspace, format: Format, header: &Header<'_>) -> Snapshot {
         let sizes = (0..keyspace.databases()).map(|db| keyspace.view(db));
         let sizes = sizes.map(|db| (db.len(), db.expires())).collect();
-        let mut file = Section::new(compress);
-        save::header(&mut file.chunk, header);
-        let (aside, spare) = (Section::new(compress), Spare::default());
-        let tape = Tape { file, aside, progress: None, sizes, compress, spare };
+        let (mut file, aside) = (Section::new(format), Section::new(format));
+        format.begin(&mut file.chunk, header);
+        let spare = Spare::default();
+        let tape = Tape { file, aside, progress: None, sizes, format, spare };
         let snapshot = Snapshot(Rc::new(RefCell::new(tape)));
         keyspace.begin_walk(Box::new(Recorder(Rc::clone(&snapshot.0))));
         snapshot
@@ -75,7 +167,7 @@ impl Snapshot {
         let mut tape = self.0.borrow_mut();
         let spare = tape.spare.lock().ok().and_then(|mut spare| spare.pop());
         // With room for a whole one, which would otherwise be moved while it grows.
-        let empty = || Chunk::with_capacity(tape.compress, PIECE_BYTES + PIECE_BYTES / 4);
+        let empty = || tape.format.chunk(PIECE_BYTES + PIECE_BYTES / 4);
         let empty = spare.unwrap_or_else(empty);
         let chunk = replace(&mut tape.file.chunk, empty);
         Box::new(Filled { chunk, spare: Arc::clone(&tape.spare) })
@@ -85,7 +177,8 @@ impl Snapshot {
     pub fn finish(mut self) -> Box<dyn Piece> {
         let mut tape = self.0.borrow_mut();
         assert!(tape.progress.is_none() && tape.aside.chunk.is_empty(), "a value is incomplete");
-        save::eof(&mut tape.file.chunk);
+        let format = tape.format;
+        format.end(&mut tape.file.chunk);
         drop(tape);
         self.take_piece()
     }
@@ -103,8 +196,7 @@ impl Taker for Recorder {
     fn take_all(&mut self, snap: &Snap<'_>) {
         let tape = &mut *self.0.borrow_mut();
         let section = if tape.progress.is_some() { &mut tape.aside } else { &mut tape.file };
-        section.select(snap.db, &tape.sizes);
-        save::entry(&mut section.chunk, snap.key, &snap.facts, snap.value);
+        section.write(tape.format, &tape.sizes, snap, None, usize::MAX);
     }
 
     fn take_rest(&mut self, snap: &Snap<'_>) {
@@ -147,22 +239,33 @@ impl Drop for Filled {
 impl Tape {
     /// Writes a key, or goes on with it, until the chunk has `len` bytes.
     fn write(&mut self, snap: &Snap<'_>, len: usize) {
-        let mut progress = self.progress.take().unwrap_or_else(|| {
-            self.file.select(snap.db, &self.sizes);
-            save::entry_head(&mut self.file.chunk, snap.key, &snap.facts, snap.value);
-            Progress::default()
-        });
-        if save::value_some(&mut self.file.chunk, snap.value, &mut progress, len) {
+        let begun = self.progress.take();
+        self.progress = self.file.write(self.format, &self.sizes, snap, begun, len);
+        if self.progress.is_none() {
             self.file.append(&mut self.aside);
-        } else {
-            self.progress = Some(progress);
         }
     }
 }
 
 impl Section {
-    fn new(compress: bool) -> Section {
-        Section { chunk: Chunk::new(compress), db: None }
+    fn new(format: Format) -> Section {
+        Section { chunk: format.chunk(0), db: None }
+    }
+
+    /// As [`Format::write`], behind the number of the key's database where that is not said.
+    fn write(
+        &mut self,
+        format: Format,
+        sizes: &[(usize, usize)],
+        snap: &Snap<'_>,
+        begun: Option<Progress>,
+        len: usize,
+    ) -> Option<Progress> {
+        if self.db != Some(snap.db) {
+            self.db = Some(snap.db);
+            format.select(&mut self.chunk, snap.db, sizes[snap.db]);
+        }
+        format.write(&mut self.chunk, snap, begun, len)
     }
 
     /// Takes over what is in `other`.
@@ -171,15 +274,6 @@ impl Section {
             self.chunk.append(&other.chunk);
             self.db = Some(db);
             other.chunk.clear();
-        }
-    }
-
-    fn select(&mut self, db: usize, sizes: &[(usize, usize)]) {
-        if self.db != Some(db) {
-            self.db = Some(db);
-            save::select_db(&mut self.chunk, db);
-            let (keys, expires) = sizes[db];
-            save::resize_db(&mut self.chunk, keys, expires);
         }
     }
 }

@@ -5,17 +5,15 @@
 
 use super::Server;
 use super::append::Log;
-use crate::base::alloc;
 use crate::base::clock::unix_us_now;
 use crate::command::State;
 use crate::command::load::{self, Host, LoadError};
 use crate::command::replay::Replayer;
-use crate::config::{Config, REDIS_VERSION};
+use crate::config::Config;
 use crate::keyspace::FlushMode;
 use crate::observe::AppendFacts;
 use crate::persist::aof::{self, Manifest, Part, Place, Repair, Writer};
-use crate::persist::rdb::format::VERSION;
-use crate::persist::rdb::save::{Header, empty_file};
+use crate::persist::snapshot::empty;
 use std::fs;
 use std::path::Path;
 
@@ -83,11 +81,9 @@ impl Server {
             log::info!("DB loaded from append only file: {seconds:.3} seconds");
         }
         let state = &mut self.state;
-        let (format, empty) = match state.config.aof_use_rdb_preamble {
-            true => ("rdb", empty_snapshot(state)),
-            false => ("aof", Vec::new()),
-        };
-        let mut writer = Writer::open(place, manifest, (format, &empty))?;
+        let format = state.base_format();
+        let empty = empty(format, &state.snapshot_header(true));
+        let mut writer = Writer::open(place, manifest, (format.suffix(), &empty))?;
         writer.delete_history()?;
         state.append = AppendFacts { is_on: true, ..AppendFacts::default() };
         (state.append.size, state.append.older) = writer.sizes();
@@ -141,15 +137,4 @@ fn repair(config: &Config) -> Repair {
         allowed: config.aof_load_truncated,
         garbage_bytes_max: config.aof_tail_repair_bytes_max,
     }
-}
-
-/// The base of a log that begins with no keys.
-fn empty_snapshot(state: &State) -> Vec<u8> {
-    empty_file(&Header {
-        version: VERSION,
-        redis_version: REDIS_VERSION,
-        created: state.keyspace.now() / 1000,
-        used_memory: alloc::used(),
-        aof_base: true,
-    })
 }

@@ -14,11 +14,8 @@ use crate::base::alloc;
 use crate::base::clock::{Clock, stamp};
 use crate::clerk::{Clerk, Job, Naming, Plan, Report};
 use crate::command::server::background::Purpose;
-use crate::config::REDIS_VERSION;
 use crate::persist::aof::Manifest;
-use crate::persist::rdb::format;
-use crate::persist::rdb::save::Header;
-use crate::persist::snapshot::Snapshot;
+use crate::persist::snapshot::{Format, Snapshot};
 use std::fs::File;
 use std::mem::take;
 use std::path::PathBuf;
@@ -102,7 +99,7 @@ impl Server {
                 log::info!("Background saving started");
                 let path = PathBuf::from(&self.state.config.dbfilename);
                 let temporary = path.with_file_name(format!("temp-{}.rdb", process::id()));
-                self.begin_walk(temporary, path, None);
+                self.begin_walk(temporary, path, self.state.rdb_format(), None);
             }
             Purpose::Rewrite => self.open_next_log_file(),
         }
@@ -167,26 +164,25 @@ impl Server {
     /// Begins the next base of the log, which replaces all files of `manifest` but the last `kept`.
     fn begin_base(&mut self, mut manifest: Manifest, kept: usize) {
         let place = self.log_place();
-        let name = manifest.add_base(&place.log, "rdb");
+        let format = self.state.base_format();
+        let name = manifest.add_base(&place.log, format.suffix());
         manifest.retire_incr(kept);
         log::info!("Background append only file rewriting started");
         let temporary = place.path(format!("temp-rewriteaof-bg-{}.aof", process::id()).as_bytes());
         let path = place.path(name.as_bytes());
-        self.begin_walk(temporary, path, Some(manifest));
+        self.begin_walk(temporary, path, format, Some(manifest));
     }
 
-    fn begin_walk(&mut self, temporary: PathBuf, path: PathBuf, next: Option<Manifest>) {
-        let config = &self.state.config;
-        let fields = self.state.keyspace.has_field_deadlines();
-        let header = Header {
-            version: if fields { format::VERSION_FIELD_DEADLINES } else { format::VERSION },
-            redis_version: REDIS_VERSION,
-            created: self.state.clock.unix_ms() / 1000,
-            used_memory: alloc::used(),
-            aof_base: next.is_some(),
-        };
-        self.clerk.give(Job::Begin(Plan { temporary, path, checksum: config.rdbchecksum }));
-        let snapshot = Snapshot::begin(&mut self.state.keyspace, &header, config.rdbcompression);
+    fn begin_walk(
+        &mut self,
+        temporary: PathBuf,
+        path: PathBuf,
+        format: Format,
+        next: Option<Manifest>,
+    ) {
+        self.clerk.give(Job::Begin(Plan { temporary, path, sum: format.has_sum() }));
+        let header = self.state.snapshot_header(next.is_some());
+        let snapshot = Snapshot::begin(&mut self.state.keyspace, format, &header);
         self.underway.phase = Phase::Walking(snapshot, next);
         self.busy = true;
     }

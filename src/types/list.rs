@@ -260,6 +260,17 @@ impl<'a> ListRef<'a> {
         }
     }
 
+    /// The items in order from number `index` on.
+    pub fn iter_from(self, index: usize) -> Elements<'a> {
+        match self {
+            ListRef::Packed(pack) => {
+                let at = seek(pack, index);
+                Elements::Packed(at.map_or_else(Items::default, |at| pack.iter_from(at)))
+            }
+            ListRef::Quick(quick) => Elements::Quick(quick.iter_from(index)),
+        }
+    }
+
     /// The number of an element from the front, if it is one; negative ones count from the back.
     fn index(self, index: i64) -> Option<usize> {
         let len = self.len();

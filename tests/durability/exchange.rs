@@ -111,6 +111,27 @@ fn our_log_is_redis_log() {
 }
 
 #[test]
+fn our_rewritten_log_is_redis_log() {
+    for (backend, preamble) in backends().into_iter().flat_map(|each| [(each, "yes"), (each, "no")])
+    {
+        let args = [&WITH_LOG[..], &["--aof-use-rdb-preamble", preamble]].concat();
+        let (ours, mut theirs) = (Server::start(backend, &args), Server::reference(&WITH_LOG));
+        super::fill(&mut ours.client());
+        fill(&ours);
+        ours.client().run("BGREWRITEAOF");
+        ours.wait_until("it is rewritten", |server| server.info("aof_rewrites") == "1");
+        fill_more(&ours);
+        copy_log(ours.dir(), theirs.dir());
+        theirs.restart();
+        assert_eq!(digest(&ours), digest(&theirs));
+        let manifest = ours.dir().join("appendonlydir/appendonly.aof.manifest");
+        let tool = Command::new("redis-check-aof").arg(manifest).output().expect("the tool");
+        let text = String::from_utf8_lossy(&tool.stdout);
+        assert!(text.contains("All AOF files and manifest are valid"), "{text}");
+    }
+}
+
+#[test]
 fn redis_log_is_ours() {
     for backend in backends() {
         let (mut ours, theirs) = (Server::start(backend, &WITH_LOG), Server::reference(&WITH_LOG));

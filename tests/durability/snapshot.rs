@@ -26,9 +26,17 @@ fn fill(client: &mut Client, keys: usize) {
     (0..keys).for_each(|_| drop(client.recv()));
 }
 
+/// A log with a base that is a snapshot, and one with a base of commands.
+fn each_kind_of_base(test: impl Fn(&mut Server, &str)) {
+    for (preamble, suffix) in [("yes", "rdb"), ("no", "aof")] {
+        let args = [&WITH_LOG[..], &["--aof-use-rdb-preamble", preamble]].concat();
+        each_backend_with_mut(&args, |server| test(server, suffix));
+    }
+}
+
 #[test]
 fn a_rewritten_log_holds_what_was_there_and_what_came_since() {
-    each_backend_with_mut(&WITH_LOG, |server| {
+    each_kind_of_base(|server, suffix| {
         let mut client = server.client();
         fill(&mut client, 5000);
         client.check("BGREWRITEAOF", simple("Background append only file rewriting started"));
@@ -44,6 +52,58 @@ fn a_rewritten_log_holds_what_was_there_and_what_came_since() {
         assert_eq!(server.info("aof_rewrites"), "1");
         let names: Vec<_> = fs::read_dir(server.dir().join("appendonlydir")).expect("it").collect();
         assert_eq!(names.len(), 3, "base, incr and manifest: {names:?}");
+        assert!(
+            server.dir().join(format!("appendonlydir/appendonly.aof.2.base.{suffix}")).exists()
+        );
+        server.restart();
+        assert_eq!(server.client().run("DEBUG DIGEST"), digest);
+    });
+}
+
+#[test]
+fn a_base_holds_every_type_with_its_deadlines() {
+    each_kind_of_base(|server, _| {
+        let mut client = server.client();
+        super::fill(&mut client);
+        client.run("HEXPIRE hash 1000 FIELDS 1 field");
+        client.run("HPEXPIRE big:hash 90000000 FIELDS 3 field:1 field:2 field:199");
+        client.run("EXPIRE big:zset 1000");
+        client.run("BGREWRITEAOF");
+        wait_for_end(server);
+        let digest = client.run("DEBUG DIGEST");
+        let times = client.run("HPEXPIRETIME big:hash FIELDS 2 field:2 field:3");
+        server.restart();
+        assert_eq!(server.client().run("DEBUG DIGEST"), digest);
+        server.client().check("HPEXPIRETIME big:hash FIELDS 2 field:2 field:3", times);
+    });
+}
+
+#[test]
+fn big_collections_are_written_in_parts_while_they_change() {
+    each_kind_of_base(|server, _| {
+        let mut client = server.client();
+        for number in 0..40_000 {
+            for line in [
+                format!("RPUSH list {number:0>20}"),
+                format!("SADD set {number:0>20}"),
+                format!("ZADD zset {number} {number:0>20}"),
+                format!("HSET hash {number:0>20} {number:0>20}"),
+            ] {
+                client.send(&encode(&split_args(&line)));
+            }
+        }
+        (0..160_000).for_each(|_| drop(client.recv()));
+        client.run("BGREWRITEAOF");
+        let mut rounds = 0;
+        while server.info("aof_rewrite_in_progress") == "1" {
+            for change in ["LPUSH list", "SREM set", "ZINCRBY zset 1", "HDEL hash"] {
+                client.run(&format!("{change} {rounds:0>20}"));
+            }
+            client.run(&format!("SET other:{rounds} v"));
+            rounds += 1;
+        }
+        assert_eq!(server.info("aof_last_bgrewrite_status"), "ok");
+        let digest = client.run("DEBUG DIGEST");
         server.restart();
         assert_eq!(server.client().run("DEBUG DIGEST"), digest);
     });
@@ -59,7 +119,7 @@ fn a_log_can_be_begun_and_ended_while_the_server_runs() {
         client.check("SET late 1", ok());
         client.check("CONFIG SET appendonly no", ok());
         client.check("SET too-late 1", ok());
-        client.check("CONFIG SET appendonly yes", ok());
+        client.check("CONFIG SET aof-use-rdb-preamble no appendonly yes", ok());
         server.wait_until("it has another", |server| server.info("aof_rewrites") == "2");
         client.check("SET last 1", ok());
         let digest = client.run("DEBUG DIGEST");

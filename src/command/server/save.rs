@@ -11,6 +11,8 @@ use crate::command::spec::{Categories, Command, Flags, Group};
 use crate::command::state::State;
 use crate::config::{REDIS_VERSION, shutdown};
 use crate::persist::rdb::file::{self, Style};
+use crate::persist::rdb::save::Header;
+use crate::persist::snapshot::Format;
 use crate::resp::errors::{self, Outcome};
 
 /// The rows of this group.
@@ -77,6 +79,30 @@ fn lastsave(ctx: &mut Ctx) -> Outcome {
 }
 
 impl State {
+    /// How the file `dbfilename` is written.
+    pub fn rdb_format(&self) -> Format {
+        Format::Rdb { compress: self.config.rdbcompression, checksum: self.config.rdbchecksum }
+    }
+
+    /// How a base of the append log is written.
+    pub fn base_format(&self) -> Format {
+        match self.config.aof_use_rdb_preamble {
+            true => self.rdb_format(),
+            false => Format::Commands { annotate: self.config.aof_timestamp_enabled },
+        }
+    }
+
+    /// What a snapshot of now says about itself.
+    pub fn snapshot_header(&self, aof_base: bool) -> Header<'static> {
+        Header {
+            field_deadlines: self.keyspace.has_field_deadlines(),
+            redis_version: REDIS_VERSION,
+            created: self.keyspace.now() / 1000,
+            used_memory: alloc::used(),
+            aof_base,
+        }
+    }
+
     /// Writes a snapshot while everybody waits.
     ///
     /// # Errors

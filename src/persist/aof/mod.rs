@@ -3,6 +3,7 @@
 //! Invariant: knows no command beyond MULTI and EXEC, which hold records together; others are run by
 //! whoever implements [`Replay`].
 
+pub mod base;
 pub mod check;
 pub mod growing;
 pub mod load;

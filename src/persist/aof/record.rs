@@ -28,6 +28,16 @@ pub fn push<'a>(out: &mut Vec<u8>, args: impl Iterator<Item = &'a [u8]> + Clone)
     args.for_each(|bytes| arg(out, bytes));
 }
 
+/// Appends the record after which others apply to a database.
+pub fn select(out: &mut Vec<u8>, db: usize) {
+    push(out, [&b"SELECT"[..], itoa::Buffer::new().format(db).as_bytes()].into_iter());
+}
+
+/// Appends an annotation: what follows happened from this Unix time in seconds on.
+pub fn annotate(out: &mut Vec<u8>, unix_s: i64) {
+    out.extend_from_slice(format!("#TS:{unix_s}\r\n").as_bytes());
+}
+
 /// Writes a line with a number. Nearly all have one or two digits.
 #[inline]
 fn header(out: &mut Vec<u8>, kind: u8, number: usize) {

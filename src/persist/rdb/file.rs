@@ -7,7 +7,6 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::format::{VERSION, VERSION_FIELD_DEADLINES};
 use super::save::{self, Chunk, Header, Progress};
 use crate::base::crc::Crc64;
 use crate::base::lzf::Compressor;
@@ -96,7 +95,7 @@ pub fn write(keyspace: &Keyspace, style: &Style<'_>, writer: &mut dyn Write) -> 
     save::header(
         &mut stream.chunk,
         &Header {
-            version: if keyspace.has_field_deadlines() { VERSION_FIELD_DEADLINES } else { VERSION },
+            field_deadlines: keyspace.has_field_deadlines(),
             redis_version: style.redis_version,
             created: keyspace.now() / 1000,
             used_memory: style.used_memory,

@@ -10,7 +10,6 @@
 //! Invariant: knows values and what is said about keys, not where they are kept.
 
 use super::format::{self, kind, length, opcode};
-use crate::base::crc::crc64;
 use crate::base::lzf::Compressor;
 use crate::ds::dict::Dict;
 use crate::ds::listpack::Item;
@@ -28,11 +27,14 @@ const COMPRESSED_BYTES_MIN: usize = 21;
 /// A longer string is not looked at as a number: those of 32 bits have at most 11 digits.
 const NUMBER_BYTES_MAX: usize = 11;
 
+/// What stands in the place of the checksum in a file without.
+pub const NO_SUM: [u8; 8] = [0; 8];
+
 /// What a file says about itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Header<'a> {
-    /// 10, or 12 when fields of hashes have deadlines.
-    pub version: u32,
+    /// Whether fields of hashes have deadlines, which takes a newer version.
+    pub field_deadlines: bool,
     pub redis_version: &'a str,
     /// Unix time in seconds.
     pub created: i64,
@@ -61,9 +63,10 @@ struct Text {
     end: usize,
 }
 
-/// How far a value has been written. Good until the value changes.
+/// How far a value has been written: items, or the number behind the last one. Good until the value
+/// changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Progress(usize);
+pub struct Progress(pub usize);
 
 impl Chunk {
     /// An empty one, whose strings are to be compressed or not.
@@ -90,6 +93,11 @@ impl Chunk {
     /// Whether nothing was written.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// What was written, to be added to what holds no string to be compressed.
+    pub fn plain(&mut self) -> &mut Vec<u8> {
+        &mut self.bytes
     }
 
     /// What was written, with strings as they are.
@@ -214,7 +222,8 @@ impl Chunk {
 /// The beginning of a file.
 pub fn header(chunk: &mut Chunk, header: &Header<'_>) {
     chunk.bytes.extend_from_slice(format::MAGIC);
-    chunk.bytes.extend_from_slice(format!("{:04}", header.version).as_bytes());
+    let version = version(header.field_deadlines);
+    chunk.bytes.extend_from_slice(format!("{version:04}").as_bytes());
     chunk.push_aux("redis-ver", header.redis_version.as_bytes());
     chunk.push_aux_int("redis-bits", 64);
     chunk.push_aux_int("ctime", header.created);
@@ -235,26 +244,9 @@ pub fn resize_db(chunk: &mut Chunk, keys: usize, expires: usize) {
     chunk.push_len(expires as u64);
 }
 
-/// A whole file without keys.
-pub fn empty_file(head: &Header<'_>) -> Vec<u8> {
-    let (mut chunk, mut bytes) = (Chunk::new(false), Vec::new());
-    header(&mut chunk, head);
-    eof(&mut chunk);
-    chunk.finish(&mut Compressor::new(), &mut bytes);
-    let sum = crc64(&bytes);
-    bytes.extend_from_slice(&sum.to_le_bytes());
-    bytes
-}
-
-/// The end of a file, up to the checksum: eight bytes, the lowest first, or zeroes for none.
+/// The end of a file, up to the checksum: eight bytes, the lowest first, or [`NO_SUM`].
 pub fn eof(chunk: &mut Chunk) {
     chunk.push(opcode::EOF);
-}
-
-/// One key with all there is to say about it.
-pub fn entry(chunk: &mut Chunk, key: &[u8], facts: &Facts, value: ValueRef<'_>) {
-    entry_head(chunk, key, facts, value);
-    value_some(chunk, value, &mut Progress::default(), usize::MAX);
 }
 
 /// A value alone, behind its kind.
@@ -298,10 +290,12 @@ pub fn kind_of(value: ValueRef<'_>) -> u8 {
 
 /// The version that a file needs for `value`.
 pub fn version_of(value: ValueRef<'_>) -> u32 {
-    match kind_of(value) {
-        kind::HASH_DEADLINES => format::VERSION_FIELD_DEADLINES,
-        _ => format::VERSION,
-    }
+    version(kind_of(value) == kind::HASH_DEADLINES)
+}
+
+/// The lowest version that expresses what is to be written.
+fn version(field_deadlines: bool) -> u32 {
+    if field_deadlines { format::VERSION_FIELD_DEADLINES } else { format::VERSION }
 }
 
 /// Writes on a value from `progress` on until the chunk has `len` bytes or more; true when the

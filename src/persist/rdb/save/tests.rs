@@ -139,7 +139,7 @@ fn a_value_in_pieces_is_the_value() {
 fn a_file_has_its_parts_in_order() {
     let mut chunk = Chunk::default();
     let about = Header {
-        version: 10,
+        field_deadlines: false,
         redis_version: "7.2.6",
         created: 1,
         used_memory: 300,
@@ -150,8 +150,11 @@ fn a_file_has_its_parts_in_order() {
     resize_db(&mut chunk, 70, 1);
     let value = ValueRef::String(StringRef::Str(b"v"));
     let facts = Facts { deadline: Some(258), usage: Usage::IdleSeconds(100) };
-    entry(&mut chunk, b"k", &facts, value);
-    entry(&mut chunk, b"12", &Facts { deadline: None, usage: Usage::Frequency(9) }, value);
+    for (key, facts) in [("k", facts), ("12", Facts { deadline: None, usage: Usage::Frequency(9) })]
+    {
+        entry_head(&mut chunk, key.as_bytes(), &facts, value);
+        value_some(&mut chunk, value, &mut Progress::default(), usize::MAX);
+    }
     eof(&mut chunk);
     let expected = b"REDIS0010\xfa\x09redis-ver\x057.2.6\xfa\x0aredis-bits\xc0\x40\xfa\x05ctime\xc0\x01\
         \xfa\x08used-mem\xc1\x2c\x01\xfa\x08aof-base\xc0\x01\xfe\x09\xfb\x40\x46\x01\
