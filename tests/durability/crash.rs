@@ -8,22 +8,18 @@ use std::time::Duration;
 
 use crate::support::oracle::{Found, Told, find, judge, run};
 use crate::support::*;
-use sidering::base::rng::{Rng, os_seed};
 
 const WRITERS: usize = 8;
 /// The longest that a server lives.
 const LIFE_MS_MAX: usize = 150;
 
 fn crashes() -> usize {
-    std::env::var("CRASHES").map_or(10, |text| text.parse().expect("CRASHES is a number"))
+    number("CRASHES", 10)
 }
 
 /// Kills a server again and again while it is used, and judges what is left each time.
 fn check_crashes(args: &[&str], strict: bool) {
-    let seed =
-        std::env::var("SEED").map_or_else(|_| os_seed(), |text| text.parse().expect("a seed"));
-    println!("SEED={seed}");
-    let mut rng = Rng::seeded(seed);
+    let mut rng = chance();
     for backend in backends() {
         let mut server = Server::start(backend, args);
         let mut told: Vec<Told> = (0..WRITERS).map(|_| Told::default()).collect();
@@ -31,7 +27,7 @@ fn check_crashes(args: &[&str], strict: bool) {
         for crash in 0..crashes() {
             let life = Duration::from_millis(1 + rng.below(LIFE_MS_MAX) as u64);
             let rewrites = rng.below(2) == 0;
-            run(server.address(), &told, || {
+            run(server.address(), &told, Duration::ZERO, || {
                 sleep(life / 2);
                 if rewrites {
                     server.client().run("BGREWRITEAOF");
@@ -48,10 +44,7 @@ fn check_crashes(args: &[&str], strict: bool) {
                     panic!("{backend:?}, crash {crash}, writer {writer}: {fault}; {}", server.log())
                 });
                 promised += told.acknowledged.load(Ordering::Relaxed).max(0);
-                let len = found.list.len() as i64;
-                for figure in [&told.sent, &told.acknowledged, &told.observed] {
-                    figure.store(len, Ordering::Relaxed);
-                }
+                *told = Told::of_list(&found);
             }
         }
         assert!(promised > 0, "nothing was acknowledged before the crashes");
@@ -76,7 +69,7 @@ fn everysec_keeps_whole_transactions_in_order() {
 
 #[test]
 fn the_oracle_rejects_forged_histories() {
-    let told = Told { sent: 5.into(), acknowledged: 3.into(), observed: 4.into() };
+    let told = Told::of(5, 3, 4);
     let both = |list: &[i64]| Found { list: list.into(), twin: list.into() };
     assert_eq!(judge(&told, &both(&[1, 2, 3, 4]), true), Ok(()));
     assert_eq!(judge(&told, &both(&[1, 2]), false), Ok(()));

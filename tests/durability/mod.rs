@@ -9,6 +9,7 @@ mod dump;
 mod exchange;
 mod loading;
 mod log;
+mod power;
 mod rdb;
 mod snapshot;
 
@@ -68,11 +69,4 @@ fn digest(server: &Server) -> Value {
 fn snapshot_of(server: &Server) -> Vec<u8> {
     server.client().check("SAVE", ok());
     std::fs::read(server.dir().join("dump.rdb")).expect("a snapshot")
-}
-
-/// Tells of a test that cannot run here.
-fn skipped(reason: &str) {
-    use std::io::Write;
-    // Not by a macro: what a test that passes prints that way is not shown.
-    let _ = std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n").as_bytes());
 }

@@ -101,7 +101,8 @@ impl ControlGroup {
     }
 }
 
-fn skipped(reason: &str) {
+/// Tells of a test that cannot run here.
+pub fn skipped(reason: &str) {
     // Not by a macro: what a test that passes prints that way is not shown.
     let _ = std::io::stderr().write_all(format!("\nSKIPPED: {reason}\n").as_bytes());
 }

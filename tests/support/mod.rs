@@ -8,16 +8,20 @@ pub mod aof;
 mod cgroup;
 mod client;
 pub mod oracle;
+mod power;
 mod server;
 mod value;
 
-pub use cgroup::ControlGroup;
+pub use cgroup::{ControlGroup, skipped};
 pub use client::{Client, encode};
+pub use power::Disk;
 pub use server::{
     Backend, Server, backends, binary_under_test, each_backend, each_backend_with,
     each_backend_with_mut,
 };
 pub use value::*;
+
+use sidering::base::rng::{Rng, os_seed};
 
 /// Runs each line and compares its reply, on a fresh server of each driver.
 pub fn check(lines: &[(&str, Value)]) {
@@ -43,6 +47,19 @@ pub fn check_on(client: &mut Client, lines: &[(&str, Value)]) {
     for (line, expected) in lines {
         client.check(line, expected.clone());
     }
+}
+
+/// Chance that `SEED` repeats; says which one it is.
+pub fn chance() -> Rng {
+    let seed =
+        std::env::var("SEED").map_or_else(|_| os_seed(), |text| text.parse().expect("a seed"));
+    println!("SEED={seed}");
+    Rng::seeded(seed)
+}
+
+/// What an environment variable says, else `default`.
+pub fn number(variable: &str, default: usize) -> usize {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// Splits a line as redis-cli does: blanks separate, `"` quotes with escapes, `'` quotes raw.

@@ -7,8 +7,10 @@
 //! Invariant: forged histories are rejected; its own tests see to that.
 
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Client, Value, encode};
 
@@ -24,6 +26,28 @@ pub struct Told {
     pub acknowledged: AtomicI64,
     /// The greatest length that was seen.
     pub observed: AtomicI64,
+    /// When what was acknowledged.
+    acknowledged_at: Mutex<Vec<(i64, Instant)>>,
+}
+
+impl Told {
+    /// What is known of a list that was found, before anything else happens to it.
+    pub fn of_list(found: &Found) -> Told {
+        let len = found.list.len() as i64;
+        Told::of(len, len, len)
+    }
+
+    pub fn of(sent: i64, acknowledged: i64, observed: i64) -> Told {
+        let (sent, acknowledged, observed) = (sent.into(), acknowledged.into(), observed.into());
+        Told { sent, acknowledged, observed, acknowledged_at: Mutex::default() }
+    }
+
+    /// When the first of what is lost had been acknowledged.
+    pub fn lost_since(&self, found: &Found) -> Option<Instant> {
+        let known = self.acknowledged_at.lock().expect("nobody panicked");
+        let lost = known.iter().find(|(number, _)| *number > found.list.len() as i64);
+        lost.map(|(_, at)| *at)
+    }
 }
 
 /// The two lists of a writer, as they were found after the crash.
@@ -53,8 +77,8 @@ pub fn judge(told: &Told, found: &Found, strict: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// Appends until the server is gone.
-pub fn write(address: SocketAddr, writer: usize, told: &Told) {
+/// Appends until the server is gone, with a pause after each transaction.
+pub fn write(address: SocketAddr, writer: usize, told: &Told, pause: Duration) {
     let Ok(mut client) = Client::connect(address) else { return };
     let (mut sent, mut acknowledged) = (told.sent.load(Ordering::Relaxed), 0);
     loop {
@@ -81,12 +105,14 @@ pub fn write(address: SocketAddr, writer: usize, told: &Told) {
         if let [Value::Int(len), _] = lengths[..] {
             acknowledged = len;
             told.acknowledged.store(len, Ordering::Relaxed);
+            told.acknowledged_at.lock().expect("nobody panics").push((len, Instant::now()));
+            thread::sleep(pause);
         }
     }
 }
 
-/// Looks at the lists until the server is gone.
-pub fn observe(address: SocketAddr, told: &[Told]) {
+/// Looks at the lists until the server is gone, with a pause after each look.
+pub fn observe(address: SocketAddr, told: &[Told], pause: Duration) {
     let Ok(mut client) = Client::connect(address) else { return };
     for writer in (0..told.len()).cycle() {
         if client.try_send(&encode(&["LLEN", &list(writer)])).is_err() {
@@ -96,16 +122,17 @@ pub fn observe(address: SocketAddr, told: &[Told]) {
             Some(Value::Int(len)) => drop(told[writer].observed.fetch_max(len, Ordering::Relaxed)),
             _ => return,
         }
+        thread::sleep(pause);
     }
 }
 
-/// Runs writers and two observers until `end` has put an end to the server.
-pub fn run(address: SocketAddr, told: &[Told], end: impl FnOnce()) {
+/// Runs writers and two observers, with that pause, until `end` has put an end to the server.
+pub fn run(address: SocketAddr, told: &[Told], pause: Duration, end: impl FnOnce()) {
     thread::scope(|scope| {
         for (writer, told) in told.iter().enumerate() {
-            scope.spawn(move || write(address, writer, told));
+            scope.spawn(move || write(address, writer, told, pause));
         }
-        (0..2).for_each(|_| drop(scope.spawn(|| observe(address, told))));
+        (0..2).for_each(|_| drop(scope.spawn(|| observe(address, told, pause))));
         end();
     });
 }
