@@ -93,7 +93,11 @@ pub enum Request {
     LoadLog(ClientId),
     /// CLIENT UNPAUSE: run what was held.
     Resume,
-    Shutdown,
+    /// SHUTDOWN with `flags`, those of [`crate::config::shutdown`]: the client waits for the outcome.
+    Shutdown {
+        client: ClientId,
+        flags: u32,
+    },
 }
 
 /// CLIENT PAUSE.

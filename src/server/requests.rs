@@ -7,7 +7,6 @@ use crate::resp::errors::LOAD_LOG;
 use crate::resp::{Protocol, Reply};
 use crate::session::{ClientFlags, ClientId};
 use std::mem::{swap, take};
-use std::process::ExitCode;
 
 impl Server {
     /// Serves all requests, those included that serving them brings about.
@@ -27,7 +26,7 @@ impl Server {
             Request::LoadLog(id) => self.load_log(id),
             Request::Release(id) => self.release(id),
             Request::Resume => self.resume(),
-            Request::Shutdown => self.exit = Some(ExitCode::SUCCESS),
+            Request::Shutdown { client, flags } => self.shut_down(client, flags),
         }
     }
 

@@ -3,6 +3,9 @@
 use super::Server;
 use super::listen::Endpoint;
 use crate::base::sys::Signal;
+use crate::resp::errors::SHUTDOWN_FAILED;
+use crate::resp::{Protocol, Reply};
+use crate::session::ClientId;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -19,19 +22,36 @@ impl Server {
                 }
                 None => log::warn!("Received {signal} scheduling shutdown..."),
             }
-            log::warn!("User requested shutdown...");
             let config = &self.state.config;
             let flags = match signal {
                 Signal::Terminate => config.shutdown_on_sigterm,
                 Signal::Interrupt => config.shutdown_on_sigint,
             };
-            if !self.state.save_last_snapshot(flags) {
-                log::warn!(
-                    "Errors trying to shut down the server. Check the logs for more information."
-                );
-                continue;
-            }
-            self.exit = Some(ExitCode::SUCCESS);
+            self.end(flags);
+        }
+    }
+
+    /// SHUTDOWN. Only the failure has a reply.
+    pub(super) fn shut_down(&mut self, client: ClientId, flags: u32) {
+        self.end(flags);
+        if self.exit.is_none() {
+            self.state.write_to(client, |out| {
+                Reply { out, protocol: Protocol::Resp2 }.error(SHUTDOWN_FAILED);
+            });
+            self.release(client);
+        }
+    }
+
+    /// Lets the loop end, unless a last snapshot is wanted that cannot be written.
+    fn end(&mut self, flags: u32) {
+        log::warn!("User requested shutdown...");
+        // One that is older must not take the place of the last one.
+        self.end_snapshot();
+        match self.state.save_last_snapshot(flags) {
+            true => self.exit = Some(ExitCode::SUCCESS),
+            false => log::warn!(
+                "Errors trying to shut down the server. Check the logs for more information."
+            ),
         }
     }
 

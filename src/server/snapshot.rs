@@ -98,7 +98,7 @@ impl Server {
             Purpose::Save => {
                 log::info!("Background saving started");
                 let path = PathBuf::from(&self.state.config.dbfilename);
-                let temporary = path.with_file_name(format!("temp-{}.rdb", process::id()));
+                let temporary = path.with_file_name(format!("temp-bg-{}.rdb", process::id()));
                 self.begin_walk(temporary, path, self.state.rdb_format(), None);
             }
             Purpose::Rewrite => self.open_next_log_file(),
@@ -247,6 +247,19 @@ impl Server {
             (self.underway.phase, self.underway.stalled) =
                 (Phase::Abandoning { reason: reason.to_owned() }, false);
             self.busy = true;
+        }
+    }
+
+    /// Gives the snapshot up that is being taken, and waits until the clerk is done with it: what it is
+    /// about to put in its place still comes there.
+    pub(super) fn end_snapshot(&mut self) {
+        self.abandon_snapshot("another one follows");
+        while matches!(
+            self.underway.phase,
+            Phase::Opening(_) | Phase::Writing(_) | Phase::Abandoning { .. }
+        ) {
+            let report = self.clerk.wait_for_report();
+            self.take_report(report);
         }
     }
 

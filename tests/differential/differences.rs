@@ -149,10 +149,11 @@ pub fn cuts_search(command: &Command) -> bool {
 /// Whether a SORT says that there is no order, or one with ties, which texts by a pattern may have:
 /// then sets and sorted sets come in the order of their hash table.
 fn leaves_order_open(command: &Command) -> bool {
-    let pattern = command.words.windows(2).find(|pair| pair[0].eq_ignore_ascii_case(b"by"));
+    let mut patterns = command.words.windows(2).filter(|pair| pair[0].eq_ignore_ascii_case(b"by"));
     let ties = command.words.iter().any(|word| word.eq_ignore_ascii_case(b"alpha"));
     let sorts = command.is("sort") || command.is("sort_ro");
-    sorts && pattern.is_some_and(|pair| ties || !pair[1].contains(&b'*'))
+    // Any of several patterns may say so.
+    sorts && patterns.any(|pair| ties || !pair[1].contains(&b'*'))
 }
 
 impl Rule {

@@ -192,3 +192,35 @@ fn a_save_that_fails_refuses_writes_until_one_succeeds() {
         client.check("SET a 2", ok());
     });
 }
+
+#[test]
+fn the_last_snapshot_at_the_end_is_not_replaced_by_one_begun_before() {
+    for keys in ["DEBUG POPULATE 10", "DEBUG POPULATE 20000 key 1000", "DEBUG POPULATE 200000"] {
+        each_backend_with_mut(&[], |server| {
+            let mut client = server.client();
+            client.check(keys, ok());
+            client.check("BGSAVE", simple("Background saving started"));
+            client.check("SET late value", ok());
+            client.send(b"SHUTDOWN SAVE\r\n");
+            assert_eq!(client.recv_to_end(), b"");
+            assert!(server.wait().success());
+            server.restart();
+            server.client().check("GET late", bulk("value"));
+        });
+    }
+}
+
+#[test]
+fn save_is_refused_while_another_snapshot_is_written() {
+    each_backend(|server| {
+        let mut client = server.client();
+        client.check("DEBUG POPULATE 300000", ok());
+        client.check("BGSAVE", simple("Background saving started"));
+        let refused = client.run("SAVE");
+        if server.info("rdb_bgsave_in_progress") == "1" {
+            assert_eq!(refused, err("ERR Background save already in progress"));
+        }
+        wait_for_end(server);
+        client.check("SAVE", ok());
+    });
+}

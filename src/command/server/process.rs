@@ -86,12 +86,9 @@ fn shutdown(ctx: &mut Ctx) -> Outcome {
         // It ends with the turn it was asked in, so there is never one under way.
         return Err(errors::NO_SHUTDOWN.into());
     };
-    log::warn!("User requested shutdown...");
-    if !ctx.state.save_last_snapshot(flags) {
-        log::warn!("Errors trying to shut down the server. Check the logs for more information.");
-        return Err(errors::SHUTDOWN_FAILED.into());
-    }
-    ctx.state.requests.push(Request::Shutdown);
+    let client = ctx.id;
+    ctx.client().flags.insert(ClientFlags::POSTPONED);
+    ctx.state.requests.push(Request::Shutdown { client, flags });
     Ok(())
 }
 

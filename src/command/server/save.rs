@@ -5,6 +5,7 @@
 use std::io;
 use std::path::Path;
 
+use super::background::Purpose;
 use crate::base::{alloc, sys};
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Categories, Command, Flags, Group};
@@ -67,6 +68,9 @@ impl Snapshots {
 
 /// SAVE
 fn save(ctx: &mut Ctx) -> Outcome {
+    if ctx.state.background.running() == Some(Purpose::Save) {
+        return Err(errors::SAVE_IN_PROGRESS.into());
+    }
     ctx.state.save_snapshot().map_err(|_| errors::GENERIC)?;
     ctx.reply.ok();
     Ok(())
@@ -134,10 +138,6 @@ impl State {
     /// Writes the last snapshot before the server ends, if save points or `flags` (those of
     /// [`shutdown`]) ask for one; whether the server may end.
     pub fn save_last_snapshot(&mut self, flags: u32) -> bool {
-        if self.loading.is_some() {
-            // There is a part of what the files hold.
-            return true;
-        }
         if self.loading.is_some() {
             // What there is so far is a part of what the file holds.
             return true;
