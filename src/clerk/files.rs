@@ -40,9 +40,7 @@ impl Failure {
     fn new(step: Step, path: &Path, error: &io::Error) -> Failure {
         Failure { step, path: path.to_owned(), errno: error.raw_os_error().unwrap_or(0) }
     }
-}
 
-impl Failure {
     /// What the system said.
     pub fn reason(&self) -> String {
         error_text(&io::Error::from_raw_os_error(self.errno))
