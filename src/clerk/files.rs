@@ -162,7 +162,8 @@ fn delete(path: &Path) {
     }
 }
 
-/// Puts a small file in the place of `path`, by way of `temp-` and its name.
+/// Puts a small file in the place of `path`, by way of `temp-` and its name. Who may read the old
+/// one may read the new one, and nobody else.
 ///
 /// # Errors
 /// The old file stands there then; only after [`Step::SyncDirectory`] may it be either.
@@ -175,6 +176,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         move |error: io::Error| Failure::new(step, temporary, &error)
     };
     let mut file = File::create(&temporary).map_err(fail(Step::Create))?;
+    if let Ok(old) = fs::metadata(path) {
+        file.set_permissions(old.permissions()).map_err(fail(Step::Create))?;
+    }
     file.write_all(bytes).map_err(fail(Step::Write))?;
     file.sync_all().map_err(fail(Step::Sync))?;
     place(&temporary, path)

@@ -2,11 +2,17 @@
 //!
 //! Invariant: no parameter is named here; they are all in the table of parameters.
 
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
 use super::ctx::Ctx;
 use super::help::reply_help;
 use super::spec::{Arg, Command, Flags, Group};
 use super::state::{Request, State};
 use crate::base::{alloc, log, sys};
+use crate::clerk::files::replace;
+use crate::config::rewrite::rewrite;
 use crate::config::{Change, Config, SetError};
 use crate::resp::errors::{self, Outcome};
 use crate::session::ClientFlags;
@@ -43,6 +49,14 @@ const CONFIG: &[Command] = &[
         .summary("Resets the server's statistics.")
         .complexity("O(1)")
         .since("2.0.0")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
+    Command::new("rewrite", config_rewrite)
+        .arity(2)
+        .of(Group::Server)
+        .flags(ADMIN_UNSCRIPTED)
+        .summary("Persists the effective configuration to file.")
+        .complexity("O(1)")
+        .since("2.8.0")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
     Command::new("set", config_set)
         .arity(-4)
@@ -169,6 +183,34 @@ fn rebind(ctx: &mut Ctx, parameter: &'static str, before: Config) {
     }
 }
 
+/// CONFIG REWRITE
+fn config_rewrite(ctx: &mut Ctx) -> Outcome {
+    let file = &ctx.state.facts.config_file;
+    if file.is_empty() {
+        return Err("ERR The server is running without a config file".into());
+    }
+    match rewrite_file(Path::new(file), &ctx.state.config) {
+        Ok(()) => {
+            ::log::info!("CONFIG REWRITE executed with success.");
+            ctx.reply.ok();
+            Ok(())
+        }
+        Err(reason) => {
+            ::log::warn!("CONFIG REWRITE failed: {reason}");
+            Err(format!("ERR Rewriting config file: {reason}").into())
+        }
+    }
+}
+
+/// A file that is gone is written anew.
+fn rewrite_file(path: &Path, config: &Config) -> Result<(), String> {
+    let old = match fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        read => read.map_err(|error| sys::error_text(&error))?,
+    };
+    replace(path, &rewrite(&old, config)).map_err(|failure| failure.reason())
+}
+
 /// CONFIG RESETSTAT
 fn config_resetstat(ctx: &mut Ctx) -> Outcome {
     ctx.state.stats.reset(alloc::used());
@@ -190,4 +232,6 @@ const HELP: &[&str] = &[
     "    Set the configuration <directive> to <value>.",
     "RESETSTAT",
     "    Reset statistics reported by the INFO command.",
+    "REWRITE",
+    "    Rewrite the configuration file.",
 ];

@@ -293,9 +293,17 @@ fn client_class(word: &[u8]) -> Option<usize> {
 
 fn render_limits(limits: &[OutputLimit; 3]) -> String {
     let classes = ["normal", "slave", "pubsub"].iter().zip(limits);
-    join(classes.map(|(class, limit)| {
-        format!("{class} {} {} {}", limit.hard_bytes, limit.soft_bytes, limit.soft_seconds)
-    }))
+    join(classes.map(|(class, limit)| render_limit(class, limit, |bytes| bytes.to_string())))
+}
+
+/// One class's limits, with bytes as `memory` writes them.
+pub(super) fn render_limit(
+    class: &str,
+    limit: &OutputLimit,
+    memory: impl Fn(u64) -> String,
+) -> String {
+    let (hard, soft) = (memory(limit.hard_bytes), memory(limit.soft_bytes));
+    format!("{class} {hard} {soft} {}", limit.soft_seconds)
 }
 
 fn parse_oom_values(words: &[&[u8]]) -> Result<Value, Reason> {

@@ -8,6 +8,7 @@
 //! | [`value`] | the types of the fields |
 //! | [`maxmemory`] | the three forms of the memory limit |
 //! | [`set`] | CONFIG SET: several at once, all or none |
+//! | [`rewrite`] | CONFIG REWRITE: the values of now in the file of the start |
 //! | [`parse`] | file, standard input and arguments to a `Config` |
 //! | [`usage`] | `--version` and `--help` |
 //!
@@ -17,6 +18,7 @@
 pub mod kind;
 pub mod maxmemory;
 pub mod parse;
+pub mod rewrite;
 pub mod set;
 pub mod table;
 pub mod usage;

@@ -270,7 +270,7 @@ const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
 const ACL: &str = "access control lists";
 const SCRIPTS: &str = "scripts";
-const TYPES: &str = "hashes, lists, sets, sorted sets and streams";
+const STREAMS: &str = "streams";
 const LATENCY: &str = "latency statistics";
 const NO_DEFRAG: &str = "entries are always defragmented, a page at a time";
 const NO_FORK: &str = "there are no child processes";
@@ -568,24 +568,21 @@ pub static TABLE: &[Param] = &[
     int("zset-max-listpack-entries", "128", 0, LONG_MAX)
         .alias("zset-max-ziplist-entries")
         .field(field!(zset_max_listpack_entries))
-        .later(TYPES)
         .doc("Most members of a compact sorted set."),
     memory("zset-max-listpack-value", "64", 0, LONG_MAX)
         .alias("zset-max-ziplist-value")
         .field(field!(zset_max_listpack_value))
-        .later(TYPES)
         .doc("Longest member of a compact sorted set."),
     memory("hll-sparse-max-bytes", "3000", 0, LONG_MAX)
         .field(field!(hll_sparse_max_bytes))
-        .later("HyperLogLog")
         .doc("Largest sparse HyperLogLog."),
     memory("stream-node-max-bytes", "4096", 0, LONG_MAX)
         .field(field!(stream_node_max_bytes))
-        .later(TYPES)
+        .later(STREAMS)
         .doc("Bytes of a stream node; 0 is no limit."),
     int("stream-node-max-entries", "100", 0, LONG_MAX)
         .field(field!(stream_node_max_entries))
-        .later(TYPES)
+        .later(STREAMS)
         .doc("Entries of a stream node; 0 is no limit."),
     // Diagnosis.
     int("slowlog-log-slower-than", "10000", -1, LONG_MAX)

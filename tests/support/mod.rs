@@ -16,7 +16,7 @@ pub use cgroup::{ControlGroup, skipped};
 pub use client::{Client, encode};
 pub use power::Disk;
 pub use server::{
-    Backend, Server, backends, binary_under_test, each_backend, each_backend_with,
+    Backend, CONFIG_FILE, Server, backends, binary_under_test, each_backend, each_backend_with,
     each_backend_with_mut,
 };
 pub use value::*;

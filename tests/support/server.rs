@@ -57,6 +57,9 @@ pub fn each_backend_with(args: &[&str], test: impl Fn(&Server)) {
     }
 }
 
+/// The name that a configuration file has in its server's directory.
+pub const CONFIG_FILE: &str = "sidering.conf";
+
 /// As [`each_backend_with`], for a test that restarts its server.
 pub fn each_backend_with_mut(args: &[&str], test: impl Fn(&mut Server)) {
     for backend in backends() {
@@ -83,7 +86,7 @@ impl Server {
         Server::start_with(backend, args, &[])
     }
 
-    /// As [`Server::start`], in a directory with these files.
+    /// As [`Server::start`], in a directory with these files; [`CONFIG_FILE`] is read if it is one.
     pub fn start_with(backend: Backend, args: &[&str], files: &[(&str, &[u8])]) -> Server {
         Server::start_binary(binary_under_test(), backend, args, files)
     }
@@ -329,7 +332,9 @@ pub fn binary_under_test() -> PathBuf {
 
 fn launch(binary: &Path, args: &[String], port: u16, dir: &Path) -> Child {
     let log = File::create(dir.join("log")).expect("a log file");
+    let config = Some(dir.join(CONFIG_FILE)).filter(|path| path.exists());
     Command::new(binary)
+        .args(config)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
         .args(["--enable-debug-command", "yes", "--dir"])
         .arg(dir)
