@@ -4,12 +4,13 @@
 
 use super::{Naming, Plan};
 use crate::base::crc::Crc64;
+use crate::base::disk;
 use crate::base::sys::error_text;
 use rustix::fs::{Advice, fadvise};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Bytes after which a long file is synced while it is being written, so that the sync at its end is
@@ -74,7 +75,7 @@ pub(super) struct Stream {
 impl Stream {
     pub(super) fn create(plan: Plan) -> Result<Stream, Failure> {
         let fail = |error: io::Error| Failure::new(Step::Create, &plan.temporary, &error);
-        let file = File::create(&plan.temporary).map_err(fail)?;
+        let file = disk::create(&plan.temporary).map_err(fail)?;
         Ok(Stream { plan, file, crc: Crc64::new(), bytes: 0, synced: 0 })
     }
 
@@ -105,18 +106,18 @@ impl Stream {
     /// Deletes what there is of it.
     pub(super) fn remove(self) {
         // It is not there any more after a rename whose directory could not be synced.
-        let _ = fs::remove_file(&self.plan.temporary);
+        let _ = disk::remove(&self.plan.temporary);
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        let written = self.file.write_all(bytes);
+        let written = disk::write_all(&mut self.file, bytes);
         written.map_err(|error| Failure::new(Step::Write, &self.plan.temporary, &error))?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }
 
     fn sync(&self) -> Result<(), Failure> {
-        let synced = self.file.sync_data();
+        let synced = disk::sync_data(&self.file);
         synced.map_err(|error| Failure::new(Step::Sync, &self.plan.temporary, &error))
     }
 }
@@ -124,8 +125,8 @@ impl Stream {
 /// Creates an empty file, and has a small one name it.
 pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<File, Failure> {
     let fail = |step| move |error: io::Error| Failure::new(step, path, &error);
-    let file = File::create(path).map_err(fail(Step::Create))?;
-    let listed = sync_directory(directory_of(path)).map_err(fail(Step::SyncDirectory));
+    let file = disk::create(path).map_err(fail(Step::Create))?;
+    let listed = disk::sync_directory(directory_of(path)).map_err(fail(Step::SyncDirectory));
     let named = listed.and_then(|()| match naming {
         Some((manifest, bytes)) => replace(manifest, bytes),
         None => Ok(()),
@@ -133,7 +134,7 @@ pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<F
     // Nothing names it, unless only the last step failed.
     named.inspect_err(|failure| {
         if failure.step != Step::SyncDirectory {
-            let _ = fs::remove_file(path);
+            let _ = disk::remove(path);
         }
     })?;
     Ok(file)
@@ -154,7 +155,7 @@ pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
 }
 
 fn delete(path: &Path) {
-    match fs::remove_file(path) {
+    match disk::remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             log::warn!("Can't delete {}: {}", path.display(), error_text(&error));
         }
@@ -175,25 +176,20 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let temporary = &temporary;
         move |error: io::Error| Failure::new(step, temporary, &error)
     };
-    let mut file = File::create(&temporary).map_err(fail(Step::Create))?;
+    let mut file = disk::create(&temporary).map_err(fail(Step::Create))?;
     if let Ok(old) = fs::metadata(path) {
         file.set_permissions(old.permissions()).map_err(fail(Step::Create))?;
     }
-    file.write_all(bytes).map_err(fail(Step::Write))?;
-    file.sync_all().map_err(fail(Step::Sync))?;
+    disk::write_all(&mut file, bytes).map_err(fail(Step::Write))?;
+    disk::sync(&file).map_err(fail(Step::Sync))?;
     place(&temporary, path)
 }
 
 /// Renames a synced file and makes the new name durable.
 fn place(from: &Path, to: &Path) -> Result<(), Failure> {
-    fs::rename(from, to).map_err(|error| Failure::new(Step::Rename, to, &error))?;
-    let listed = sync_directory(directory_of(to));
+    disk::rename(from, to).map_err(|error| Failure::new(Step::Rename, to, &error))?;
+    let listed = disk::sync_directory(directory_of(to));
     listed.map_err(|error| Failure::new(Step::SyncDirectory, to, &error))
-}
-
-/// Makes names that were given or taken in a directory survive a power cut.
-pub fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 /// Where the name `path` is listed.

@@ -17,6 +17,7 @@ mod op;
 mod pages;
 mod probe;
 mod ring;
+mod staged;
 mod uring;
 mod uring_bufs;
 
@@ -26,8 +27,9 @@ mod tests;
 pub use errno::{IoError, IoErrorKind};
 
 use {
-    crate::base::clock::monotonic_ns,
+    crate::base::{clock::monotonic_ns, fault},
     epoll::Epoll,
+    staged::Staged,
     std::{
         fmt,
         fs::File,
@@ -296,6 +298,8 @@ pub struct Figures {
 pub struct Driver {
     inner: Inner,
     reason: String,
+    /// The sync in flight, if a test has staged its end.
+    staged: Option<Staged>,
 }
 
 #[derive(Debug)]
@@ -333,14 +337,14 @@ impl Driver {
             Uring::open(settings).map_err(|error| probe::Refusal::new("setting up the ring", error))
         });
         match opened {
-            Ok(uring) => Ok(Driver { inner: Inner::Uring(Box::new(uring)), reason }),
+            Ok(uring) => Ok(Driver { inner: Inner::Uring(Box::new(uring)), reason, staged: None }),
             Err(refusal) => Err(OpenError { backend: Backend::Uring, reason: refusal.to_string() }),
         }
     }
 
     fn open_epoll(settings: &Settings, reason: String) -> Result<Driver, OpenError> {
         match Epoll::open(settings) {
-            Ok(epoll) => Ok(Driver { inner: Inner::Epoll(Box::new(epoll)), reason }),
+            Ok(epoll) => Ok(Driver { inner: Inner::Epoll(Box::new(epoll)), reason, staged: None }),
             Err(error) => Err(OpenError { backend: Backend::Epoll, reason: error.to_string() }),
         }
     }
@@ -375,6 +379,11 @@ impl Driver {
 
     /// Queues an operation; it goes out with the next [`Driver::wait`] at the latest.
     pub fn submit(&mut self, op: Op) {
+        if fault::is_on()
+            && let Op::Sync { file } = &op
+        {
+            self.staged = Some(Staged::begin(file));
+        }
         each!(&mut self.inner, inner => inner.submit(op))
     }
 
@@ -383,7 +392,16 @@ impl Driver {
     /// up to 50 us for several. Interruptions and shortages are handled inside; an errno that cannot
     /// be panics with a report.
     pub fn wait(&mut self, timeout: Option<Duration>, out: &mut Vec<Completion>) {
-        each!(&mut self.inner, inner => inner.wait(timeout, out))
+        match &mut self.staged {
+            Some(staged) if cfg!(debug_assertions) => {
+                let timeout = staged.limit(timeout);
+                each!(&mut self.inner, inner => inner.wait(timeout, out));
+                if staged.stage(out) {
+                    self.staged = None;
+                }
+            }
+            _ => each!(&mut self.inner, inner => inner.wait(timeout, out)),
+        }
     }
 
     /// The bytes of a lease.

@@ -32,6 +32,8 @@ impl Marks {
     pub fn enable(&self, on: bool) {
         self.on.set(on);
         if on {
+            // The first group is there before anybody begins one.
+            self.group.set(self.group.get().max(1));
             self.parts.get_or_init(|| vec![Cell::new(0); 1 << PARTS_BITS].into());
         }
     }
@@ -100,6 +102,8 @@ mod tests {
     fn who_looks_at_a_write_sees_its_group_and_others_do_not() {
         let marks = Marks::default();
         marks.enable(true);
+        marks.mark(3);
+        assert_eq!(marks.take_seen(), 1);
         marks.begin_group(7);
         marks.mark(3);
         assert_eq!((marks.take_seen(), marks.take_seen()), (7, 0));

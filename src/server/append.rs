@@ -8,6 +8,7 @@
 
 use super::gate::Gate;
 use super::{Server, restore};
+use crate::base::disk;
 use crate::base::sys::error_text;
 use crate::command::server::background::Purpose;
 use crate::config::Appendfsync;
@@ -233,7 +234,7 @@ impl Server {
                 self.state.append.older += writer.offset();
                 let old = writer.go_on_in(file, manifest);
                 if !self.state.append.needs_base {
-                    match old.sync_data() {
+                    match disk::sync_data(&old) {
                         Ok(()) => self.open_gate(),
                         Err(error) => self.sync_failed(error.into()),
                     }
@@ -325,7 +326,7 @@ impl Server {
     pub(super) fn flush_log(&mut self) -> Result<(), String> {
         self.append_log();
         let Some(writer) = &mut self.log.writer else { return Ok(()) };
-        let synced = writer.growing().cut().and_then(|()| writer.file().sync_all());
+        let synced = writer.growing().cut().and_then(|()| disk::sync(writer.file()));
         synced.map_err(|error| format!("Fail to fsync the AOF file: {}.", error_text(&error)))
     }
 }

@@ -7,7 +7,7 @@ use super::limit::LimitSource;
 use super::{CLERK, SIGNALS, Server, listen, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
-use crate::base::{alloc, log as lines, sys};
+use crate::base::{alloc, fault, log as lines, sys};
 use crate::clerk::Clerk;
 use crate::command::block::Blocking;
 use crate::command::server::background::Background;
@@ -32,6 +32,10 @@ pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(status) = tools::run(&args) {
         return status;
+    }
+    if let Err(rule) = fault::set_from_environment() {
+        eprintln!("{} is no rule of {}", rule, fault::VARIABLE);
+        return ExitCode::FAILURE;
     }
     let started = config::load(args.into_iter(), &mut std::io::stdin()).and_then(start);
     match started {

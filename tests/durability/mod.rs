@@ -7,6 +7,7 @@ mod crash;
 mod disk;
 mod dump;
 mod exchange;
+mod fault;
 mod loading;
 mod log;
 mod power;

@@ -64,6 +64,8 @@ const SUBCOMMANDS: &[Subcommand] = &[
     from("digest-value", 2, digest::digest_value),
     exactly("drop-cluster-packet-filter", 3, drop_cluster_packet_filter),
     exactly("error", 3, error),
+    #[cfg(debug_assertions)]
+    from("fault", 2, set_faults),
     exactly("help", 2, help),
     from("htstats", 3, inspect::htstats),
     from("htstats-key", 3, inspect::htstats_key),
@@ -280,6 +282,17 @@ fn quicklist_packed_threshold(ctx: &mut Ctx) -> Outcome {
         Some(..=SIZE_MAX) => accept(ctx),
         _ => Err("ERR argument must be a memory value bigger than 1 and smaller than 4gb".into()),
     }
+}
+
+/// DEBUG FAULT [rule ...]: has the disk fail, see [`crate::base::fault`]; how often the rules before
+/// have acted. Not in release builds.
+#[cfg(debug_assertions)]
+fn set_faults(ctx: &mut Ctx) -> Outcome {
+    let rules: Vec<_> = ctx.args.from(2).map(String::from_utf8_lossy).collect();
+    let acted = crate::base::fault::set(&rules.join(" "));
+    let acted = acted.map_err(|rule| format!("ERR no rule: {rule}"))?;
+    ctx.reply.integer(acted as i64);
+    Ok(())
 }
 
 /// DEBUG LOG message

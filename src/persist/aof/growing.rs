@@ -8,9 +8,9 @@
 //! Invariant: bytes go to explicit offsets, one write after the other; behind the last one there are
 //! zeros or nothing.
 
+use crate::base::disk;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// How far the file runs ahead of the records: some thousand syncs of small groups.
@@ -56,11 +56,11 @@ impl Growing {
             // Where there is no space for it the file grows as it otherwise would.
             let zeros = vec![0; AHEAD_BYTES];
             self.zeroed = end;
-            if self.file.write_all_at(&zeros, end).is_ok() {
+            if disk::write_all_at(&self.file, &zeros, end).is_ok() {
                 self.zeroed += AHEAD_BYTES as u64;
             }
         }
-        self.file.write_all_at(bytes, self.offset)?;
+        disk::write_all_at(&self.file, bytes, self.offset)?;
         self.offset = end;
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Growing {
     /// It could not be done; they do no harm.
     pub fn cut(&mut self) -> io::Result<()> {
         if self.zeroed > self.offset {
-            self.file.set_len(self.offset)?;
+            disk::set_len(&self.file, self.offset)?;
             self.zeroed = self.offset;
         }
         Ok(())

@@ -9,10 +9,10 @@
 use super::manifest::{Kind, Manifest, Part, Place};
 use super::read::{Reader, Stop};
 use crate::base::clock::unix_us_now;
+use crate::base::disk;
 use crate::base::sys::error_text;
-use crate::clerk::files;
 use crate::resp::{Args, Limits, Progress, Step, parse};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ pub fn load(
     for part in manifest.parts() {
         make_durable(&place.path(&part.name), part)?;
     }
-    files::sync_directory(&place.dir).map_err(|error| {
+    disk::sync_directory(&place.dir).map_err(|error| {
         format!("Fail to fsync AOF directory {}: {}.", place.dir.display(), error_text(&error))
     })?;
     // A crash right after the next file was made leaves that one empty, and the end in the one before.
@@ -83,7 +83,7 @@ pub fn load(
 
 /// Nothing is served that a power cut could still take back.
 fn make_durable(path: &Path, part: &Part) -> Result<(), Refusal> {
-    let file = File::open(path).map_err(|error| match error.kind() {
+    let file = disk::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             format!("The append log file {} doesn't exist: {}", part.name(), error_text(&error))
         }
@@ -93,7 +93,7 @@ fn make_durable(path: &Path, part: &Part) -> Result<(), Refusal> {
             error_text(&error)
         ),
     })?;
-    file.sync_all().map_err(|error| {
+    disk::sync(&file).map_err(|error| {
         format!("Fail to fsync the AOF file {}: {}.", part.name(), error_text(&error))
     })
 }
@@ -101,7 +101,7 @@ fn make_durable(path: &Path, part: &Part) -> Result<(), Refusal> {
 /// Whether a file begins with a snapshot.
 pub fn begins_with_snapshot(path: &Path) -> io::Result<bool> {
     let mut magic = Vec::new();
-    File::open(path)?.take(5).read_to_end(&mut magic)?;
+    disk::read(&mut disk::open(path)?, 5, &mut magic)?;
     Ok(magic == b"REDIS")
 }
 
@@ -183,9 +183,9 @@ impl LogFile {
         log::warn!("!!! Warning: short read while loading the AOF file {}!!!", self.name);
         log::warn!("!!! Truncating the AOF {} at offset {} !!!", self.name, end.good_up_to);
         let cut = self.keep_aside(end, &tail).and_then(|()| {
-            let file = OpenOptions::new().write(true).open(&self.path)?;
-            file.set_len(end.good_up_to)?;
-            file.sync_all()
+            let file = disk::open_to_write(&self.path)?;
+            disk::set_len(&file, end.good_up_to)?;
+            disk::sync(&file)
         });
         cut.map_err(|error| {
             format!("Error truncating the AOF file {}: {}", self.name, error_text(&error))
@@ -204,14 +204,14 @@ impl LogFile {
         if half_a_record || tail.without_zeros == 0 {
             return Ok(());
         }
-        let mut file = File::open(&self.path)?;
+        let mut file = disk::open(&self.path)?;
         file.seek(SeekFrom::Start(end.good_up_to))?;
         let mut name = self.path.clone().into_os_string();
         name.push(".bad");
-        let mut copy = File::create(&name)?;
+        let mut copy = disk::create(Path::new(&name))?;
         io::copy(&mut file.take(tail.without_zeros), &mut copy)?;
         copy.flush()?;
-        copy.sync_all()?;
+        disk::sync(&copy)?;
         log::warn!("What was cut off is kept in {}", name.to_string_lossy());
         Ok(())
     }
@@ -264,7 +264,7 @@ impl End {
     }
 
     fn examine(&self, path: &Path) -> io::Result<Tail> {
-        let mut file = File::open(path)?;
+        let mut file = disk::open(path)?;
         let len = file.metadata()?.len();
         let written = end_without_zeros(&mut file, self.good_up_to, len)?;
         let record = find_record(&mut file, self.stopped_at + 1, written)?;

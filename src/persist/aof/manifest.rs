@@ -3,7 +3,7 @@
 //!
 //! Invariant: the manifest on disk names only files that are on disk.
 
-use crate::base::{sys, text};
+use crate::base::{disk, sys, text};
 use crate::clerk::files;
 use std::ffi::OsStr;
 use std::fmt;
@@ -235,7 +235,7 @@ impl Place {
     /// are not to be overwritten.
     pub fn read_manifest(&self) -> Result<Manifest, String> {
         let path = self.dir.join(self.manifest_name());
-        match fs::read(&path) {
+        match disk::load(&path) {
             Ok(content) => Manifest::parse(&content).map_err(|malformed| malformed.to_string()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => match self.orphan() {
                 None => Ok(Manifest::default()),
@@ -281,8 +281,8 @@ impl Place {
     /// # Errors
     /// A text for the log.
     pub fn create_dir(&self) -> Result<(), String> {
-        let created = match fs::create_dir(&self.dir) {
-            Ok(()) => files::sync_directory(files::directory_of(&self.dir)),
+        let created = match disk::create_dir(&self.dir) {
+            Ok(()) => disk::sync_directory(files::directory_of(&self.dir)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && self.dir.is_dir() => {
                 Ok(())
             }
@@ -302,7 +302,7 @@ impl Place {
         let before = manifest.history.len();
         manifest.history.retain(|part| {
             log::info!("Removing the history file {} in the background", part.name());
-            let removed = fs::remove_file(self.path(&part.name));
+            let removed = disk::remove(&self.path(&part.name));
             removed.is_err_and(|error| error.kind() != io::ErrorKind::NotFound)
         });
         if manifest.history.len() == before {
@@ -326,9 +326,9 @@ impl Place {
         self.create_dir()?;
         manifest.base = Some(Part { name: self.log.clone().into(), seq: 1, kind: Kind::Base });
         self.write_manifest(manifest)?;
-        let moved = fs::rename(&self.log, self.dir.join(&self.log))
-            .and_then(|()| files::sync_directory(&self.dir))
-            .and_then(|()| files::sync_directory(Path::new(".")));
+        let moved = disk::rename(Path::new(&self.log), &self.dir.join(&self.log))
+            .and_then(|()| disk::sync_directory(&self.dir))
+            .and_then(|()| disk::sync_directory(Path::new(".")));
         moved.map_err(|error| {
             format!(
                 "Error trying to move the old AOF file {} into dir {}: {}",

@@ -3,9 +3,10 @@
 //! Invariant: a unit is handed out whole or not at all; memory follows what the file holds, never
 //! what a damaged length claims.
 
+use crate::base::disk;
 use crate::resp::{Args, Limits, Progress, Span, Step, parse};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::mem::take;
 use std::ops::Range;
 use std::path::Path;
@@ -64,7 +65,7 @@ enum Role {
 impl Reader {
     /// Opens a file at `offset`.
     pub fn open(path: &Path, offset: u64) -> io::Result<Reader> {
-        let mut file = File::open(path)?;
+        let mut file = disk::open(path)?;
         file.seek(SeekFrom::Start(offset))?;
         Ok(Reader {
             file,
@@ -222,7 +223,7 @@ impl Reader {
     /// Reads up to `count` bytes more.
     fn fill(&mut self, count: usize) -> io::Result<()> {
         self.bytes.drain(..take(&mut self.start));
-        let read = (&mut self.file).take(count as u64).read_to_end(&mut self.bytes)?;
+        let read = disk::read(&mut self.file, count, &mut self.bytes)?;
         self.at_end = read < count;
         Ok(())
     }

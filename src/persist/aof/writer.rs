@@ -4,11 +4,10 @@
 
 use super::growing::Growing;
 use super::manifest::{Manifest, Part, Place};
+use crate::base::disk;
 use crate::base::sys::error_text;
-use crate::clerk::files;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// The log of a running server.
@@ -49,7 +48,7 @@ impl Writer {
             return Ok(Writer::begin(place, manifest, Arc::new(file)));
         };
         let name = last.name();
-        let file = OpenOptions::new().write(true).open(place.path(&last.name));
+        let file = disk::open_to_write(&place.path(&last.name));
         let opened = file.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (offset, file) = opened.map_err(|error| cannot_open(&name, &error))?;
         log::info!("Opening AOF incr file {name} on server start");
@@ -114,11 +113,11 @@ impl Writer {
 /// Creates a file with that content, which is there after a power cut.
 fn create(place: &Place, name: &str, content: &[u8]) -> Result<File, String> {
     let path = place.path(name.as_bytes());
-    let created = OpenOptions::new().write(true).create(true).truncate(true).open(path);
+    let created = disk::create(&path);
     let durable = created.and_then(|file| {
-        file.write_all_at(content, 0)?;
-        file.sync_all()?;
-        files::sync_directory(&place.dir)?;
+        disk::write_all_at(&file, content, 0)?;
+        disk::sync(&file)?;
+        disk::sync_directory(&place.dir)?;
         Ok(file)
     });
     durable.map_err(|error| cannot_open(name, &error))
