@@ -2,20 +2,27 @@
 //!
 //! Invariant: under the final name there is always the old file or the whole new one.
 
-use super::{Naming, Plan};
+use super::{Naming, Piece, Plan};
 use crate::base::crc::Crc64;
 use crate::base::disk;
+use crate::base::lzf::Compressor;
 use crate::base::sys::error_text;
 use rustix::fs::{Advice, fadvise};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
+use std::mem::take;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
 
 /// Bytes after which a long file is synced while it is being written, so that the sync at its end is
 /// short and the page cache does not fill with it. Redis's figure.
 const SYNC_BYTES: u64 = 4 << 20;
+/// How soon a pause between keys notices that the file is no longer wanted.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What was being done when a file failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,40 +68,115 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A file that is being written.
-#[derive(Debug)]
-pub(super) struct Stream {
+/// A file that is being written, of pieces.
+pub struct Stream {
     plan: Plan,
     file: File,
+    compressor: Compressor,
+    /// Where pieces are rendered; kept for its capacity.
+    rendered: Vec<u8>,
     crc: Crc64,
     bytes: u64,
     /// Up to where it was synced on the way.
     synced: u64,
 }
 
-impl Stream {
-    pub(super) fn create(plan: Plan) -> Result<Stream, Failure> {
-        let fail = |error: io::Error| Failure::new(Step::Create, &plan.temporary, &error);
-        let file = disk::create(&plan.temporary).map_err(fail)?;
-        Ok(Stream { plan, file, crc: Crc64::new(), bytes: 0, synced: 0 })
+/// How far a file is that is being written, for those who wait for it, and whether any do.
+#[derive(Debug, Default)]
+pub struct Tally {
+    keys: AtomicU64,
+    unwanted: AtomicBool,
+}
+
+impl Tally {
+    /// Keys that are in the file.
+    pub fn keys(&self) -> u64 {
+        self.keys.load(Ordering::Relaxed)
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        if self.plan.sum {
-            self.crc.update(bytes);
+    pub(super) fn begin(&self) {
+        self.keys.store(0, Ordering::Relaxed);
+    }
+
+    fn add(&self, keys: u64) {
+        self.keys.fetch_add(keys, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.unwanted.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn want(&self, wanted: bool) {
+        self.unwanted.store(!wanted, Ordering::Relaxed);
+    }
+}
+
+impl Stream {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create(plan: Plan) -> Result<Stream, Failure> {
+        let fail = |error: io::Error| Failure::new(Step::Create, &plan.temporary, &error);
+        let file = disk::create(&plan.temporary).map_err(fail)?;
+        Ok(Stream {
+            plan,
+            file,
+            compressor: Compressor::default(),
+            rendered: Vec::new(),
+            crc: Crc64::new(),
+            bytes: 0,
+            synced: 0,
+        })
+    }
+
+    /// Writes the next piece, unless the file is not wanted any more.
+    ///
+    /// # Errors
+    /// It cannot be written, or what was written not be synced; the file is to be removed then.
+    pub fn write(&mut self, piece: &dyn Piece, tally: &Tally) -> Result<(), Failure> {
+        if !tally.is_wanted() {
+            return Ok(());
         }
-        self.append(bytes)?;
+        let mut rendered = take(&mut self.rendered);
+        rendered.clear();
+        piece.render(&mut self.compressor, &mut rendered);
+        if self.plan.sum {
+            self.crc.update(&rendered);
+        }
+        self.append(&rendered)?;
+        self.rendered = rendered;
         if self.bytes - self.synced >= SYNC_BYTES {
             self.sync()?;
             // What is durable need not fill the page cache, which counts as the container's memory.
             let _ = fadvise(&self.file, self.synced, None, Advice::DontNeed);
             self.synced = self.bytes;
         }
+        self.pause_after(piece.keys(), tally);
         Ok(())
     }
 
+    /// Counts keys, as slowly as the plan says.
+    fn pause_after(&self, keys: u32, tally: &Tally) {
+        let delay = self.plan.key_delay;
+        let (whole, mut passed, mut counted) = (delay.saturating_mul(keys), Duration::ZERO, 0);
+        while passed < whole && tally.is_wanted() {
+            let step = PAUSE.min(whole - passed);
+            thread::sleep(step);
+            passed += step;
+            let due = passed.as_nanos() / delay.as_nanos();
+            tally.add(due as u64 - counted);
+            counted = due as u64;
+        }
+        tally.add(u64::from(keys) - counted);
+    }
+
     /// Puts the file in its place; its length.
-    pub(super) fn finish(mut self) -> Result<u64, Failure> {
+    ///
+    /// # Errors
+    /// The old one is still there then, unless the step is [`Step::SyncDirectory`], after which it may
+    /// be either; what was written is removed.
+    pub fn finish(mut self) -> Result<u64, Failure> {
         let sum = self.plan.sum.then(|| self.crc.sum().to_le_bytes());
         let written = self.append(sum.as_slice().as_flattened()).and_then(|()| self.sync());
         let placed = written.and_then(|()| place(&self.plan.temporary, &self.plan.path));
@@ -104,7 +186,7 @@ impl Stream {
     }
 
     /// Deletes what there is of it.
-    pub(super) fn remove(self) {
+    pub fn remove(self) {
         // It is not there any more after a rename whose directory could not be synced.
         let _ = disk::remove(&self.plan.temporary);
     }

@@ -13,21 +13,25 @@ pub mod files;
 
 pub use files::{Failure, Step};
 
-use self::files::Stream;
+use self::files::{Stream, Tally};
 use crate::base::lzf::Compressor;
 use rustix::event::{EventfdFlags, eventfd};
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// A piece of a file, whose bytes are made on the clerk's time.
 pub trait Piece: Send {
     /// About how many bytes of memory it takes until it is written.
     fn memory(&self) -> usize;
+
+    /// How many keys begin in it.
+    fn keys(&self) -> u32;
 
     /// Appends its bytes to `out`.
     fn render(&self, compressor: &mut Compressor, out: &mut Vec<u8>);
@@ -43,7 +47,8 @@ pub enum Job {
     /// All of it is there; then the log is named anew, if that is what the file was for. Reported as
     /// `Finished` or `Failed`.
     Finish { naming: Option<Naming> },
-    /// The file is no longer wanted; what there is of it is deleted. Reported as `Abandoned`.
+    /// The file is no longer wanted; what there is of it is deleted. Reported as `Abandoned`, unless
+    /// the file is finished by then.
     Abandon,
     /// Creates an empty file that is there after a power cut, and then puts `naming` in the place of
     /// the file of that path. Reported as `Opened` or `Failed`.
@@ -71,6 +76,8 @@ pub struct Plan {
     pub path: PathBuf,
     /// Whether it ends with the CRC-64 of all pieces, the lowest byte first.
     pub sum: bool,
+    /// How long to wait after each key, for tests.
+    pub key_delay: Duration,
 }
 
 /// What became of a job.
@@ -99,8 +106,8 @@ pub struct Clerk {
 struct Shared {
     /// Bytes of pieces that are not written yet.
     queued: AtomicUsize,
-    /// Pieces of the file under way are to be thrown away.
-    abandoned: AtomicBool,
+    /// Of the file under way.
+    tally: Tally,
     /// Readable when a report is there.
     told: OwnedFd,
 }
@@ -114,7 +121,7 @@ impl Clerk {
         let flags = EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK;
         let shared = Arc::new(Shared {
             queued: AtomicUsize::new(0),
-            abandoned: AtomicBool::new(false),
+            tally: Tally::default(),
             told: eventfd(0, flags)?,
         });
         let (jobs, to_do) = channel();
@@ -131,7 +138,8 @@ impl Clerk {
             Job::Write(piece) => {
                 self.shared.queued.fetch_add(piece.memory(), Ordering::Relaxed);
             }
-            Job::Abandon => self.shared.abandoned.store(true, Ordering::Relaxed),
+            Job::Begin(_) => self.shared.tally.begin(),
+            Job::Abandon => self.shared.tally.want(false),
             _ => {}
         }
         let jobs = self.jobs.as_ref().expect("the clerk works until it is dropped");
@@ -141,6 +149,11 @@ impl Clerk {
     /// Bytes of pieces that are still to be written.
     pub fn queued_bytes(&self) -> usize {
         self.shared.queued.load(Ordering::Relaxed)
+    }
+
+    /// Keys in the file under way, or in the last one.
+    pub fn keys_written(&self) -> u64 {
+        self.shared.tally.keys()
     }
 
     /// The next report, if there is one.
@@ -177,20 +190,11 @@ struct Worker {
     reports: Sender<Report>,
     /// The file under way; an error stays until it is finished or abandoned.
     stream: Option<Result<Stream, Failure>>,
-    compressor: Compressor,
-    /// Where pieces are rendered; kept for its capacity.
-    bytes: Vec<u8>,
 }
 
 impl Worker {
     fn new(shared: Arc<Shared>, reports: Sender<Report>) -> Worker {
-        Worker {
-            shared,
-            reports,
-            stream: None,
-            compressor: Compressor::default(),
-            bytes: Vec::new(),
-        }
+        Worker { shared, reports, stream: None }
     }
 
     fn run(mut self, jobs: &Receiver<Job>) {
@@ -209,8 +213,9 @@ impl Worker {
         match job {
             Job::Begin(plan) => self.begin(plan),
             Job::Write(piece) => self.write(&*piece),
+            // Who gives it up has left another job behind this one.
+            Job::Finish { .. } if !self.shared.tally.is_wanted() => None,
             Job::Finish { naming } => {
-                self.bytes = Vec::new();
                 let finished = self.stream.take()?.and_then(Stream::finish);
                 let named = finished.and_then(|bytes| {
                     naming.map_or(Ok(()), |naming| files::name(&naming)).map(|()| bytes)
@@ -218,8 +223,8 @@ impl Worker {
                 Some(named.map_or_else(Report::Failed, |bytes| Report::Finished { bytes }))
             }
             Job::Abandon => {
-                self.shared.abandoned.store(false, Ordering::Relaxed);
-                if let Some(Ok(stream)) = self.stream.take() {
+                self.shared.tally.want(true);
+                if let Ok(stream) = self.stream.take()? {
                     stream.remove();
                 }
                 Some(Report::Abandoned)
@@ -238,15 +243,10 @@ impl Worker {
 
     fn write(&mut self, piece: &dyn Piece) -> Option<Report> {
         if let Some(Ok(stream)) = &mut self.stream
-            && !self.shared.abandoned.load(Ordering::Relaxed)
+            && let Err(failure) = stream.write(piece, &self.shared.tally)
+            && let Some(Ok(stream)) = self.stream.replace(Err(failure))
         {
-            self.bytes.clear();
-            piece.render(&mut self.compressor, &mut self.bytes);
-            if let Err(failure) = stream.write(&self.bytes)
-                && let Some(Ok(stream)) = self.stream.replace(Err(failure))
-            {
-                stream.remove();
-            }
+            stream.remove();
         }
         self.shared.queued.fetch_sub(piece.memory(), Ordering::Relaxed);
         None
@@ -267,6 +267,10 @@ mod tests {
             self.0.len()
         }
 
+        fn keys(&self) -> u32 {
+            1
+        }
+
         fn render(&self, _: &mut Compressor, out: &mut Vec<u8>) {
             out.extend_from_slice(&self.0);
         }
@@ -280,9 +284,13 @@ mod tests {
     }
 
     fn begin(clerk: &Clerk, dir: &Path) -> PathBuf {
+        begin_slowly(clerk, dir, Duration::ZERO)
+    }
+
+    fn begin_slowly(clerk: &Clerk, dir: &Path, key_delay: Duration) -> PathBuf {
         let path = dir.join("dump.rdb");
         let temporary = dir.join("temp");
-        clerk.give(Job::Begin(Plan { temporary, path: path.clone(), sum: true }));
+        clerk.give(Job::Begin(Plan { temporary, path: path.clone(), sum: true, key_delay }));
         path
     }
 
@@ -317,6 +325,27 @@ mod tests {
         clerk.give(Job::Abandon);
         assert!(matches!(clerk.wait_for_report(), Report::Abandoned));
         assert_eq!((fs::read(path).expect("the file"), names(&dir).len()), (b"old".to_vec(), 1));
+        fs::remove_dir_all(dir).expect("removed");
+    }
+
+    #[test]
+    fn a_file_is_given_up_while_the_rest_of_it_is_written_but_not_once_it_is_there() {
+        let (dir, clerk) = (directory("late"), Clerk::start().expect("starts"));
+        let path = begin_slowly(&clerk, &dir, Duration::from_secs(3600));
+        clerk.give(Job::Write(Box::new(Bytes(vec![1; 1000]))));
+        clerk.give(Job::Finish { naming: None });
+        clerk.give(Job::Abandon);
+        assert!(matches!(clerk.wait_for_report(), Report::Abandoned));
+        assert!(!path.exists() && names(&dir).is_empty());
+        begin(&clerk, &dir);
+        clerk.give(Job::Write(Box::new(Bytes(vec![1; 1000]))));
+        clerk.give(Job::Finish { naming: None });
+        assert!(matches!(clerk.wait_for_report(), Report::Finished { .. }));
+        clerk.give(Job::Abandon);
+        assert_eq!(clerk.keys_written(), 1);
+        begin(&clerk, &dir);
+        clerk.give(Job::Finish { naming: None });
+        assert!(matches!(clerk.wait_for_report(), Report::Finished { bytes: 8 }));
         fs::remove_dir_all(dir).expect("removed");
     }
 

@@ -59,7 +59,7 @@ impl State {
         let share = self.maxmemory() as usize / OUTPUT_SHARE;
         let output = (self.client_memory.output() + reply).saturating_sub(share);
         // What is on its way to the disk: keys that went for it would have to be written out first.
-        output + self.effects.memory() + self.background.buffered
+        output + self.effects.memory() + self.background.progress.buffered
     }
 
     /// Cuts a client off if more waits for him than his class may have; `unfinished` bytes of

@@ -218,6 +218,8 @@ config! {
     rdbcompression: bool,
     /// Checksum of snapshots.
     rdbchecksum: bool,
+    /// Microseconds of sleep per key that a snapshot writes; below zero: one every so many keys.
+    rdb_key_save_delay: i64,
     /// Microseconds of sleep per key that is loaded; below zero: one microsecond every so many keys.
     key_load_delay: i64,
     /// Bytes loaded between two looks at what clients ask meanwhile.

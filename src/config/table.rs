@@ -683,8 +683,8 @@ pub static TABLE: &[Param] = &[
         .later(REPLICATION)
         .doc("Delete snapshots made for replicas only."),
     int("rdb-key-save-delay", "0", INT_MIN, INT_MAX)
+        .field(field!(rdb_key_save_delay))
         .hidden()
-        .later(PERSISTENCE)
         .doc("Microseconds of delay per key saved, for tests."),
     int("key-load-delay", "0", INT_MIN, INT_MAX)
         .field(field!(key_load_delay))

@@ -134,6 +134,8 @@ struct Tape {
 struct Section {
     chunk: Chunk,
     db: Option<usize>,
+    /// Keys that begin in the chunk.
+    keys: u32,
 }
 
 impl Snapshot {
@@ -170,7 +172,8 @@ impl Snapshot {
         let empty = || tape.format.chunk(PIECE_BYTES + PIECE_BYTES / 4);
         let empty = spare.unwrap_or_else(empty);
         let chunk = replace(&mut tape.file.chunk, empty);
-        Box::new(Filled { chunk, spare: Arc::clone(&tape.spare) })
+        let keys = take(&mut tape.file.keys);
+        Box::new(Filled { chunk, keys, spare: Arc::clone(&tape.spare) })
     }
 
     /// Takes the last piece, once the walk is over.
@@ -211,12 +214,17 @@ type Spare = Arc<Mutex<Vec<Chunk>>>;
 /// A piece of the file, whose chunk is used again once it is written.
 struct Filled {
     chunk: Chunk,
+    keys: u32,
     spare: Spare,
 }
 
 impl Piece for Filled {
     fn memory(&self) -> usize {
         self.chunk.memory()
+    }
+
+    fn keys(&self) -> u32 {
+        self.keys
     }
 
     fn render(&self, compressor: &mut Compressor, out: &mut Vec<u8>) {
@@ -249,7 +257,7 @@ impl Tape {
 
 impl Section {
     fn new(format: Format) -> Section {
-        Section { chunk: format.chunk(0), db: None }
+        Section { chunk: format.chunk(0), db: None, keys: 0 }
     }
 
     /// As [`Format::write`], behind the number of the key's database where that is not said.
@@ -265,6 +273,7 @@ impl Section {
             self.db = Some(snap.db);
             format.select(&mut self.chunk, snap.db, sizes[snap.db]);
         }
+        self.keys += u32::from(begun.is_none());
         format.write(&mut self.chunk, snap, begun, len)
     }
 
@@ -272,6 +281,7 @@ impl Section {
     fn append(&mut self, other: &mut Section) {
         if let Some(db) = other.db.take() {
             self.chunk.append(&other.chunk);
+            self.keys += take(&mut other.keys);
             self.db = Some(db);
             other.chunk.clear();
         }

@@ -46,7 +46,7 @@ impl Server {
     fn end(&mut self, flags: u32) {
         log::warn!("User requested shutdown...");
         // One that is older must not take the place of the last one.
-        self.end_snapshot();
+        self.end_snapshot("another one follows");
         match self.state.save_last_snapshot(flags) {
             true => self.exit = Some(ExitCode::SUCCESS),
             false => log::warn!(

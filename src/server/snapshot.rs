@@ -13,7 +13,7 @@ use super::Server;
 use crate::base::alloc;
 use crate::base::clock::{Clock, stamp};
 use crate::clerk::{Clerk, Job, Naming, Plan, Report};
-use crate::command::server::background::Purpose;
+use crate::command::server::background::{Ending, Purpose};
 use crate::persist::aof::Manifest;
 use crate::persist::snapshot::{Format, Snapshot};
 use std::fs::File;
@@ -59,8 +59,8 @@ enum Phase {
     Walking(Snapshot, Option<Manifest>),
     /// The clerk writes the rest and puts the file in its place.
     Writing(Option<Manifest>),
-    /// The clerk throws away what there is.
-    Abandoning { reason: String },
+    /// The clerk throws away what there is, unless it comes too late for that.
+    Abandoning { next: Option<Manifest>, reason: String },
 }
 
 impl Underway {
@@ -82,9 +82,8 @@ impl Server {
     /// wanted. To be called when all records of the turn are written.
     pub(super) fn drive_snapshot(&mut self) {
         if self.state.background.is_cancelled() {
-            self.abandon_snapshot("cancelled");
+            self.abandon_snapshot("it was cancelled");
         }
-        self.state.background.buffered = self.clerk.queued_bytes() + self.underway.memory();
         self.begin_opened();
         self.state.schedule_due_snapshots();
         // The marks of one that was given up have to be gone first.
@@ -105,6 +104,14 @@ impl Server {
         }
     }
 
+    /// Tells the others how far the snapshot is.
+    pub(super) fn observe_snapshot(&mut self) {
+        if self.state.background.is_running() {
+            let buffered = self.clerk.queued_bytes() + self.underway.memory();
+            self.state.background.goes_on(self.clerk.keys_written(), buffered);
+        }
+    }
+
     /// Unix time in milliseconds at which a snapshot has something to do.
     pub(super) fn next_snapshot_ms(&self) -> Option<i64> {
         let save = self.state.save_due_s().filter(|_| !self.state.background.is_running());
@@ -121,7 +128,7 @@ impl Server {
         };
         let mut manifest = match known {
             Ok(manifest) => manifest,
-            Err(reason) => return self.snapshot_over(Err(reason)),
+            Err(reason) => return self.snapshot_over(Ending::Failed(reason)),
         };
         if !self.state.config.appendonly {
             return self.begin_base(manifest, 0);
@@ -155,7 +162,8 @@ impl Server {
     /// Records go to the new file from here on, and what there is by now is walked.
     fn begin_rewrite(&mut self, file: File, manifest: Manifest) {
         if self.log.has_unwritten() && !self.state.append.needs_base {
-            return self.snapshot_over(Err("the append log cannot be written".into()));
+            let reason = "the append log cannot be written".into();
+            return self.snapshot_over(Ending::Failed(reason));
         }
         self.log_goes_on_in(Arc::new(file), manifest.clone());
         self.begin_base(manifest, 1);
@@ -180,7 +188,8 @@ impl Server {
         format: Format,
         next: Option<Manifest>,
     ) {
-        self.clerk.give(Job::Begin(Plan { temporary, path, sum: format.has_sum() }));
+        let key_delay = self.state.save_delay();
+        self.clerk.give(Job::Begin(Plan { temporary, path, sum: format.has_sum(), key_delay }));
         let header = self.state.snapshot_header(next.is_some());
         let snapshot = Snapshot::begin(&mut self.state.keyspace, format, &header);
         self.underway.phase = Phase::Walking(snapshot, next);
@@ -239,25 +248,33 @@ impl Server {
         }
     }
 
-    /// Gives the snapshot up whose walk is under way; what there is of its file is thrown away.
+    /// Gives the snapshot up that is being taken; what there is of its file is thrown away, unless it
+    /// is being put in its place already.
     pub(super) fn abandon_snapshot(&mut self, reason: &str) {
-        if self.underway.is_walking() {
-            self.state.keyspace.abandon_walk();
-            self.clerk.give(Job::Abandon);
-            (self.underway.phase, self.underway.stalled) =
-                (Phase::Abandoning { reason: reason.to_owned() }, false);
-            self.busy = true;
-        }
+        let reason = reason.to_owned();
+        let next = match take(&mut self.underway.phase) {
+            Phase::Walking(_, next) => {
+                self.state.keyspace.abandon_walk();
+                (self.busy, self.underway.stalled) = (true, false);
+                next
+            }
+            Phase::Writing(next) => next,
+            Phase::Opening(_) => {
+                self.underway.phase = Phase::Abandoning { next: None, reason };
+                return;
+            }
+            // The file is empty, and the next attempt makes it anew.
+            Phase::Opened { .. } => return self.snapshot_over(Ending::GivenUp(reason)),
+            phase @ (Phase::Idle | Phase::Abandoning { .. }) => return self.underway.phase = phase,
+        };
+        self.clerk.give(Job::Abandon);
+        self.underway.phase = Phase::Abandoning { next, reason };
     }
 
-    /// Gives the snapshot up that is being taken, and waits until the clerk is done with it: what it is
-    /// about to put in its place still comes there.
-    pub(super) fn end_snapshot(&mut self) {
-        self.abandon_snapshot("another one follows");
-        while matches!(
-            self.underway.phase,
-            Phase::Opening(_) | Phase::Writing(_) | Phase::Abandoning { .. }
-        ) {
+    /// As [`Server::abandon_snapshot`], and waits until the clerk is done with it.
+    pub(super) fn end_snapshot(&mut self, reason: &str) {
+        self.abandon_snapshot(reason);
+        while matches!(self.underway.phase, Phase::Abandoning { .. }) {
             let report = self.clerk.wait_for_report();
             self.take_report(report);
         }
@@ -275,23 +292,26 @@ impl Server {
             (Report::Opened(file), Phase::Opening(manifest)) => {
                 self.underway.phase = Phase::Opened { file, manifest, synced: false };
             }
-            (Report::Finished { bytes }, Phase::Writing(next)) => {
+            (Report::Finished { bytes }, Phase::Writing(next) | Phase::Abandoning { next, .. }) => {
                 if let Some(manifest) = next {
                     self.log_was_rewritten(manifest, bytes);
                 }
-                self.snapshot_over(Ok(()));
+                self.snapshot_over(Ending::Done);
             }
-            (Report::Failed(failure), _) => self.snapshot_over(Err(failure.to_string())),
-            (Report::Abandoned, Phase::Abandoning { reason }) => self.snapshot_over(Err(reason)),
+            (_, Phase::Abandoning { reason, .. }) => self.snapshot_over(Ending::GivenUp(reason)),
+            (Report::Failed(failure), _) => {
+                self.snapshot_over(Ending::Failed(failure.to_string()));
+            }
             (_, phase) => self.underway.phase = phase,
         }
     }
 
-    fn snapshot_over(&mut self, outcome: Result<(), String>) {
-        if outcome.is_err() && self.state.background.running() == Some(Purpose::Rewrite) {
+    fn snapshot_over(&mut self, ending: Ending) {
+        let rewritten = matches!(ending, Ending::Done);
+        if !rewritten && self.state.background.running() == Some(Purpose::Rewrite) {
             self.log_was_not_rewritten();
         }
-        self.state.snapshot_ended(outcome);
+        self.state.snapshot_ended(ending);
     }
 }
 

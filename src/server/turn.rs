@@ -70,6 +70,7 @@ impl Server {
 
     /// Reads the clocks once for the whole turn, and now and then what INFO reports.
     fn tick(&mut self) {
+        self.observe_snapshot();
         let state = &mut self.state;
         state.tick();
         let now_ms = state.clock.unix_ms();

@@ -12,6 +12,17 @@ fn wait_for_end(server: &Server) {
     });
 }
 
+/// Has snapshots of the server wait after each key until they are given up.
+const NEVER_DONE: &str = "CONFIG SET rdb-key-save-delay 1000000000";
+
+/// Files of snapshots that were not finished.
+fn unfinished(server: &Server) -> usize {
+    let dirs = [server.dir().to_owned(), server.dir().join("appendonlydir")];
+    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten();
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("temp-")).count()
+}
+
 fn fill(client: &mut Client, keys: usize) {
     for index in 0..keys {
         let line = match index % 5 {
@@ -160,6 +171,57 @@ fn a_save_can_be_scheduled_and_cancelled() {
         client.check("BGSAVE CANCEL", err(error));
         client.check("BGSAVE LATER", err("ERR syntax error"));
         server.wait_until("it is saved", |server| server.info("rdb_saves") == "1");
+    });
+}
+
+#[test]
+fn a_save_is_cancelled_while_its_file_is_written_and_that_is_no_failure() {
+    each_backend_with(&["--save", "3600 1"], |server| {
+        let mut client = server.client();
+        assert_eq!(client.pipeline(&["SET a 1", NEVER_DONE]), [ok(), ok()]);
+        client.check("BGSAVE", simple("Background saving started"));
+        server.wait_until("it has begun", |server| unfinished(server) == 1);
+        client.check("BGSAVE CANCEL", simple("Background saving cancelled"));
+        wait_for_end(server);
+        assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
+        assert_eq!((unfinished(server), server.dir().join("dump.rdb").exists()), (0, false));
+        let last = client.pipeline(&["SET a 2", "CONFIG SET rdb-key-save-delay 0", "SAVE"]);
+        assert_eq!(last, [ok(), ok(), ok()]);
+    });
+}
+
+#[test]
+fn a_base_is_given_up_while_it_is_written_when_no_log_is_wanted_any_more() {
+    each_backend_with(&WITH_LOG, |server| {
+        let mut client = server.client();
+        assert_eq!(client.pipeline(&["SET a 1", NEVER_DONE]), [ok(), ok()]);
+        client.run("BGREWRITEAOF");
+        server.wait_until("it has begun", |server| unfinished(server) == 1);
+        client.check("CONFIG SET appendonly no", ok());
+        wait_for_end(server);
+        assert!(server.log().contains("Killing running AOF rewrite child"));
+        assert_eq!(server.info("aof_last_bgrewrite_status"), "ok");
+        assert_eq!((unfinished(server), server.info("aof_rewrites")), (0, "0".into()));
+    });
+}
+
+#[test]
+fn how_far_a_snapshot_is_can_be_seen() {
+    each_backend_with(&["--rdb-key-save-delay", "1000"], |server| {
+        let mut client = server.client();
+        fill(&mut client, 400);
+        client.check("BGSAVE", simple("Background saving started"));
+        assert_eq!(server.info("current_save_keys_total"), "400");
+        let figure = |server: &Server, name| server.info(name).parse::<f64>().expect("a number");
+        server.wait_until("some keys are written", |server| {
+            (1.0..400.0).contains(&figure(server, "current_save_keys_processed"))
+        });
+        assert!((0.2..100.0).contains(&figure(server, "current_fork_perc")));
+        assert!(figure(server, "current_cow_size") > 0.0);
+        client.run("BGSAVE CANCEL");
+        wait_for_end(server);
+        assert_eq!(server.info("current_save_keys_processed"), "0");
+        assert!(figure(server, "rdb_last_cow_size") > 0.0);
     });
 }
 

@@ -11,6 +11,8 @@ use crate::command::state::State;
 use crate::config::SavePoint;
 use crate::resp::errors::{self, Outcome};
 use crate::session::ClientFlags;
+use std::mem::take;
+use std::time::Duration;
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -48,6 +50,15 @@ pub enum Purpose {
     Rewrite,
 }
 
+/// How a snapshot ended.
+#[derive(Debug)]
+pub enum Ending {
+    Done,
+    Failed(String),
+    /// It was given up, for the reason told: no failure.
+    GivenUp(String),
+}
+
 /// Snapshots that are taken while the server goes on.
 #[derive(Debug, Default)]
 pub struct Background {
@@ -70,10 +81,29 @@ pub struct Background {
     rewrite_not_before_s: i64,
     /// Changes since the last save when the running snapshot was begun.
     changes_at_start: u64,
-    /// Bytes of the running snapshot that are not written yet.
-    pub buffered: usize,
-    /// Keys that there were when it began.
+    /// Of the running snapshot.
+    pub progress: Progress,
+    /// The most bytes that the last ones took beside the data set.
+    pub save_peak: usize,
+    pub rewrite_peak: usize,
+}
+
+/// How far a snapshot is.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Keys that are written, of so many that there were when it began.
+    pub keys: u64,
     pub keys_total: u64,
+    /// Bytes that are not written yet, and the most that there were.
+    pub buffered: usize,
+    pub peak: usize,
+}
+
+impl Progress {
+    /// Keys that are written, percent.
+    pub fn percent(&self) -> f64 {
+        100.0 * self.keys as f64 / self.keys_total.max(1) as f64
+    }
 }
 
 impl Background {
@@ -125,9 +155,9 @@ impl Background {
         }
     }
 
-    /// The running snapshot is to be given up.
-    pub fn cancel(&mut self) {
-        self.cancelled = self.running.is_some();
+    /// The snapshot for the file is to be given up, if one is being taken.
+    pub fn cancel_save(&mut self) {
+        self.cancelled |= self.running() == Some(Purpose::Save);
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -153,17 +183,29 @@ impl Background {
     pub fn begin(&mut self, purpose: Purpose, now_ms: i64, changes: u64, keys: u64) {
         self.running = Some((purpose, now_ms));
         (self.cancelled, self.changes_at_start) = (false, changes);
-        self.keys_total = keys;
+        self.progress = Progress { keys_total: keys, ..Progress::default() };
         if purpose == Purpose::Save {
             self.save_tried_s = now_ms / 1000;
         }
+    }
+
+    /// Notes how far the running snapshot is.
+    pub fn goes_on(&mut self, keys: u64, buffered: usize) {
+        let progress = &mut self.progress;
+        (progress.keys, progress.buffered) = (keys, buffered);
+        progress.peak = progress.peak.max(buffered);
     }
 
     /// Notes that the running snapshot is over; the changes that it does not hold are those since its
     /// start.
     fn end(&mut self, now_ms: i64) -> Option<(Purpose, i64)> {
         let (purpose, since_ms) = self.running.take()?;
-        (self.cancelled, self.keys_total) = (false, 0);
+        self.cancelled = false;
+        let Progress { peak, .. } = take(&mut self.progress);
+        match purpose {
+            Purpose::Save => self.save_peak = peak,
+            Purpose::Rewrite => self.rewrite_peak = peak,
+        }
         Some((purpose, (now_ms - since_ms) / 1000))
     }
 }
@@ -204,7 +246,7 @@ fn bgsave(ctx: &mut Ctx) -> Outcome {
 fn cancel(ctx: &mut Ctx) -> Outcome {
     let background = &mut ctx.state.background;
     if background.running() == Some(Purpose::Save) {
-        background.cancel();
+        background.cancel_save();
         ctx.reply.simple("Background saving cancelled");
     } else if background.is_scheduled(Purpose::Save) {
         background.unschedule(Purpose::Save);
@@ -234,6 +276,16 @@ fn bgrewriteaof(ctx: &mut Ctx) -> Outcome {
 }
 
 impl State {
+    /// How long a snapshot waits after each key, by `rdb-key-save-delay`.
+    pub fn save_delay(&self) -> Duration {
+        match self.config.rdb_key_save_delay {
+            0 => Duration::ZERO,
+            us @ 1.. => Duration::from_micros(us.cast_unsigned()),
+            // A microsecond once in so many keys.
+            keys => Duration::from_nanos(1000 / keys.unsigned_abs()),
+        }
+    }
+
     /// Asks for a snapshot if a save point is reached or the log has grown enough.
     pub fn schedule_due_snapshots(&mut self) {
         let now_s = self.clock.unix_ms() / 1000;
@@ -280,41 +332,55 @@ impl State {
     }
 
     /// Notes what became of the running snapshot.
-    pub fn snapshot_ended(&mut self, outcome: Result<(), String>) {
+    pub fn snapshot_ended(&mut self, ending: Ending) {
         let now_ms = self.clock.unix_ms();
-        let changes_at_start = self.background.changes_at_start;
         let Some((purpose, took_s)) = self.background.end(now_ms) else { return };
         match purpose {
             Purpose::Save => {
                 self.background.save_took_s = Some(took_s);
-                self.snapshots.saved = outcome.is_ok();
-                match outcome {
-                    Ok(()) => {
-                        log::info!("Background saving terminated with success");
-                        self.changes -= changes_at_start.min(self.changes);
-                        self.snapshots.saved_s = now_ms / 1000;
-                        self.snapshots.saves += 1;
-                    }
-                    Err(reason) => log::warn!("Background saving error: {reason}"),
-                }
+                self.save_ended(ending, now_ms / 1000);
             }
             Purpose::Rewrite => {
                 self.background.rewrite_took_s = Some(took_s);
-                self.background.rewrite_failed = outcome.is_err();
-                match outcome {
-                    Ok(()) => {
-                        log::info!("Background AOF rewrite finished successfully");
-                        self.background.rewrites += 1;
-                        self.background.rewrite_failures = 0;
-                    }
-                    Err(reason) => {
-                        log::warn!("Background AOF rewrite terminated with error: {reason}");
-                        self.rewrite_failed(now_ms / 1000);
-                    }
-                }
+                self.rewrite_ended(ending, now_ms / 1000);
             }
         }
         self.apply_disk_errors();
+    }
+
+    fn save_ended(&mut self, ending: Ending, now_s: i64) {
+        match ending {
+            Ending::Done => {
+                log::info!("Background saving terminated with success");
+                self.changes -= self.background.changes_at_start.min(self.changes);
+                self.snapshots.saved_s = now_s;
+                self.snapshots.saves += 1;
+                self.snapshots.saved = true;
+            }
+            Ending::Failed(reason) => {
+                log::warn!("Background saving error: {reason}");
+                self.snapshots.saved = false;
+            }
+            Ending::GivenUp(reason) => log::warn!("Background saving given up: {reason}"),
+        }
+    }
+
+    fn rewrite_ended(&mut self, ending: Ending, now_s: i64) {
+        match ending {
+            Ending::Done => {
+                log::info!("Background AOF rewrite finished successfully");
+                self.background.rewrites += 1;
+                (self.background.rewrite_failed, self.background.rewrite_failures) = (false, 0);
+            }
+            Ending::Failed(reason) => {
+                log::warn!("Background AOF rewrite terminated with error: {reason}");
+                self.background.rewrite_failed = true;
+                self.rewrite_failed(now_s);
+            }
+            Ending::GivenUp(reason) => {
+                log::warn!("Killing running AOF rewrite child: {reason}");
+            }
+        }
     }
 
     /// After some failures each one doubles the wait before the next rewrite that nobody asked for.

@@ -87,17 +87,16 @@ pub fn clients(text: &mut Text, state: &mut State) {
 
 /// `# Persistence`
 pub fn persistence(text: &mut Text, state: &mut State) {
-    text.fields(&[
-        ("loading", state.loading.is_some().into()),
-        ("async_loading", 0),
-        ("current_cow_peak", 0),
-        ("current_cow_size", 0),
-        ("current_cow_size_age", 0),
-    ]);
-    text.field("current_fork_perc", "0.00");
+    text.fields(&[("loading", state.loading.is_some().into()), ("async_loading", 0)]);
     let (background, now_ms) = (&state.background, state.clock.unix_ms());
-    text.field("current_save_keys_processed", 0);
-    text.field("current_save_keys_total", background.keys_total);
+    let progress = background.progress;
+    // Where Redis has the pages that a child's copy costs, there is what was not written yet.
+    text.field("current_cow_peak", progress.peak);
+    text.field("current_cow_size", progress.buffered);
+    text.field("current_cow_size_age", 0);
+    text.field("current_fork_perc", format_args!("{:.2}", progress.percent()));
+    text.field("current_save_keys_processed", progress.keys);
+    text.field("current_save_keys_total", progress.keys_total);
     text.field("rdb_changes_since_last_save", state.changes);
     let saving = background.is_now(Purpose::Save);
     text.field("rdb_bgsave_in_progress", u8::from(saving));
@@ -108,7 +107,7 @@ pub fn persistence(text: &mut Text, state: &mut State) {
     text.field("rdb_current_bgsave_time_sec", seconds.unwrap_or(-1));
     text.field("rdb_saves", state.snapshots.saves);
     text.fields(&[
-        ("rdb_last_cow_size", 0),
+        ("rdb_last_cow_size", background.save_peak as i64),
         ("rdb_last_load_keys_expired", state.snapshots.keys_expired as i64),
         ("rdb_last_load_keys_loaded", state.snapshots.keys_loaded as i64),
     ]);
@@ -138,12 +137,13 @@ fn append_log(text: &mut Text, state: &State) {
     text.field("aof_rewrites", background.rewrites);
     text.field("aof_rewrites_consecutive_failures", background.rewrite_failures);
     text.field("aof_last_write_status", status(append.is_ok()));
-    text.field("aof_last_cow_size", 0);
+    text.field("aof_last_cow_size", background.rewrite_peak);
     text.fields(&[("module_fork_in_progress", 0), ("module_fork_last_cow_size", 0)]);
     if append.is_on {
         text.field("aof_current_size", append.total());
         text.field("aof_base_size", append.base);
-        text.field("aof_pending_rewrite", 0);
+        let waits = background.is_waiting(Purpose::Rewrite);
+        text.field("aof_pending_rewrite", u8::from(waits));
         text.field("aof_buffer_length", state.effects.bytes().len());
         text.field("aof_pending_bio_fsync", 0);
         text.field("aof_delayed_fsync", 0);
