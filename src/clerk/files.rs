@@ -224,11 +224,14 @@ pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<F
 
 /// Makes a log what `naming` says.
 pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
+    if let Some((from, to)) = &naming.rename {
+        place(from, to)?;
+    }
     replace(&naming.path, &naming.manifest)?;
     if naming.obsolete.is_empty() {
         return Ok(());
     }
-    naming.obsolete.iter().for_each(|path| delete(path));
+    naming.obsolete.iter().for_each(|path| delete(path, "history"));
     // The log is whole from the first manifest on. That the other one cannot be written costs a look
     // for files that are gone, at the next start.
     replace(&naming.path, &naming.manifest_without)
@@ -236,12 +239,13 @@ pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
     Ok(())
 }
 
-fn delete(path: &Path) {
+/// Deletes a file of that kind.
+pub(super) fn delete(path: &Path, kind: &str) {
     match disk::remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             log::warn!("Can't delete {}: {}", path.display(), error_text(&error));
         }
-        _ => log::info!("Removing the history file {} in the background", path.display()),
+        _ => log::info!("Removing the {kind} file {} in the background", path.display()),
     }
 }
 

@@ -53,11 +53,15 @@ pub enum Job {
     /// Creates an empty file that is there after a power cut, and then puts `naming` in the place of
     /// the file of that path. Reported as `Opened` or `Failed`.
     Open { path: PathBuf, naming: Option<(PathBuf, Vec<u8>)> },
+    /// Deletes the file that a log grew in whose first base failed. Not reported.
+    Delete(PathBuf),
 }
 
 /// How an append log becomes another one.
 #[derive(Debug)]
 pub struct Naming {
+    /// A file that takes the name first under which the manifest has it.
+    pub rename: Option<(PathBuf, PathBuf)>,
     /// Of the manifest.
     pub path: PathBuf,
     /// What it says while files are still there that it calls history.
@@ -233,6 +237,10 @@ impl Worker {
                 let opened = files::open(&path, naming.as_ref());
                 Some(opened.map_or_else(Report::Failed, Report::Opened))
             }
+            Job::Delete(path) => {
+                files::delete(&path, "temp incr aof");
+                None
+            }
         }
     }
 
@@ -373,7 +381,10 @@ mod tests {
         assert!(matches!(clerk.wait_for_report(), Report::Opened(_)));
         assert_eq!(fs::read(&manifest).expect("it"), b"first");
         begin(&clerk, &dir);
+        let unnamed = dir.join("unnamed");
+        fs::write(&unnamed, "new").expect("written");
         let naming = Naming {
+            rename: Some((unnamed, dir.join("named"))),
             path: manifest.clone(),
             manifest: b"with history".to_vec(),
             obsolete: vec![history, dir.join("gone before")],
@@ -381,7 +392,8 @@ mod tests {
         };
         clerk.give(Job::Finish { naming: Some(naming) });
         assert!(matches!(clerk.wait_for_report(), Report::Finished { bytes: 8 }));
-        assert_eq!((fs::read(manifest).expect("it"), names(&dir).len()), (b"without".to_vec(), 3));
+        assert_eq!((fs::read(manifest).expect("it"), names(&dir).len()), (b"without".to_vec(), 4));
+        assert_eq!(fs::read(dir.join("named")).expect("it"), b"new");
         fs::remove_dir_all(dir).expect("removed");
     }
 }

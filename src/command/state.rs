@@ -89,6 +89,8 @@ pub enum Request {
     },
     /// Run what a client sent while it waited.
     Release(ClientId),
+    /// FLUSHALL: no snapshot of what was there is to come, and the file is to be as empty.
+    ForgetSnapshots,
     /// DEBUG LOADAOF: the client waits for the outcome.
     LoadLog(ClientId),
     /// CLIENT UNPAUSE: run what was held.

@@ -10,6 +10,7 @@ use super::gate::Gate;
 use super::{Server, restore};
 use crate::base::disk;
 use crate::base::sys::error_text;
+use crate::clerk::Job;
 use crate::command::server::background::Purpose;
 use crate::config::Appendfsync;
 use crate::io::{IoError, Op};
@@ -35,6 +36,8 @@ pub(super) struct Log {
     next_sync_ms: i64,
     /// Unix time in milliseconds of the next try, after a write that found no space.
     retry_ms: Option<i64>,
+    /// The file that grows follows no base yet and has no name of its own.
+    unbased: bool,
     /// Nothing goes to the file that grows: it failed, or what it was to follow did.
     broken: bool,
     /// The last group that the base holds which is being written.
@@ -44,6 +47,7 @@ pub(super) struct Log {
 impl Log {
     pub(super) fn new(writer: Option<Writer>) -> Log {
         Log {
+            unbased: writer.is_none(),
             writer,
             gate: Gate::default(),
             next_sync_ms: 0,
@@ -56,6 +60,11 @@ impl Log {
     /// Whether records wait that could not be written.
     pub(super) fn has_unwritten(&self) -> bool {
         self.retry_ms.is_some()
+    }
+
+    /// Whether there is no base before the file that grows, or would grow.
+    pub(super) fn is_unbased(&self) -> bool {
+        self.unbased
     }
 
     /// What it consists of, if one is kept.
@@ -231,7 +240,9 @@ impl Server {
         let log = &mut self.log;
         match &mut log.writer {
             Some(writer) => {
-                self.state.append.older += writer.offset();
+                if !log.unbased {
+                    self.state.append.older += writer.offset();
+                }
                 let old = writer.go_on_in(file, manifest);
                 if !self.state.append.needs_base {
                     match disk::sync_data(&old) {
@@ -261,6 +272,7 @@ impl Server {
         let log = &mut self.log;
         let Some(writer) = &mut log.writer else { return };
         writer.set_manifest(manifest);
+        log.unbased = false;
         let facts = &mut self.state.append;
         (facts.older, facts.write_error, facts.sync_error) = (bytes, None, None);
         facts.needs_base = false;
@@ -273,11 +285,20 @@ impl Server {
     /// A rewrite failed. If the file that grows was to follow its base, it follows nothing.
     pub(super) fn log_was_not_rewritten(&mut self) {
         self.log.broken |= self.state.append.needs_base;
+        self.delete_unbased();
+    }
+
+    /// Deletes the file that grew without ever getting a base.
+    fn delete_unbased(&mut self) {
+        if let Some(writer) = self.log.writer.as_ref().filter(|_| self.log.unbased) {
+            self.clerk.give(Job::Delete(writer.place().unbased_path()));
+        }
     }
 
     /// Keeps no log any more; who waits for it goes on.
     fn end_log(&mut self) {
-        self.log.writer = None;
+        self.delete_unbased();
+        (self.log.writer, self.log.unbased) = (None, true);
         self.state.append = AppendFacts::default();
         self.state.effects.set_on(false);
         self.state.apply_followers();
@@ -297,17 +318,25 @@ impl Server {
             (true, false) => {
                 (self.state.append.is_on, self.state.append.needs_base) = (true, true);
                 self.state.apply_durability();
+                // It would not hold what is logged from now on.
+                self.abandon_rewrite("the append log was switched on");
+                self.state.background.schedule(Purpose::Rewrite);
             }
             (false, _) => {
                 if let Err(reason) = self.flush_log() {
                     log::warn!("{reason}");
                 }
                 self.end_log();
-                if self.state.background.running() == Some(Purpose::Rewrite) {
-                    self.abandon_snapshot("the append log was switched off");
-                }
+                self.abandon_rewrite("the append log was switched off");
+                self.state.background.unschedule(Purpose::Rewrite);
             }
             (true, true) => {}
+        }
+    }
+
+    fn abandon_rewrite(&mut self, reason: &str) {
+        if self.state.background.running() == Some(Purpose::Rewrite) {
+            self.abandon_snapshot(reason);
         }
     }
 

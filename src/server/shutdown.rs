@@ -3,6 +3,7 @@
 use super::Server;
 use super::listen::Endpoint;
 use crate::base::sys::Signal;
+use crate::config::shutdown;
 use crate::resp::errors::SHUTDOWN_FAILED;
 use crate::resp::{Protocol, Reply};
 use crate::session::ClientId;
@@ -42,17 +43,30 @@ impl Server {
         }
     }
 
-    /// Lets the loop end, unless a last snapshot is wanted that cannot be written.
+    /// Lets the loop end, unless data would be lost by that.
     fn end(&mut self, flags: u32) {
         log::warn!("User requested shutdown...");
-        // One that is older must not take the place of the last one.
-        self.end_snapshot("another one follows");
-        match self.state.save_last_snapshot(flags) {
+        match self.saves_all(flags) {
             true => self.exit = Some(ExitCode::SUCCESS),
             false => log::warn!(
                 "Errors trying to shut down the server. Check the logs for more information."
             ),
         }
+    }
+
+    /// Brings the last snapshot about that is wanted; false if that failed, or if the log is still to
+    /// get its base, unless the end is forced.
+    fn saves_all(&mut self, flags: u32) -> bool {
+        if self.state.awaits_base() {
+            if flags & shutdown::FORCE == 0 {
+                log::warn!("Writing initial AOF, can't exit.");
+                return false;
+            }
+            log::warn!("Writing initial AOF. Exit anyway.");
+        }
+        // One that is older must not take the place of the last one.
+        self.end_snapshot("the server ends");
+        self.state.save_last_snapshot(flags)
     }
 
     /// Makes the append log durable, and lets replies go that wait for that.

@@ -114,17 +114,19 @@ impl Server {
 
     /// Unix time in milliseconds at which a snapshot has something to do.
     pub(super) fn next_snapshot_ms(&self) -> Option<i64> {
-        let save = self.state.save_due_s().filter(|_| !self.state.background.is_running());
-        let look = self.underway.stalled.then(|| self.state.clock.unix_ms() + QUEUE_WAIT_MS);
-        save.map(|due_s| due_s * 1000).into_iter().chain(look).min()
+        if self.state.background.is_running() {
+            return self.underway.stalled.then(|| self.state.clock.unix_ms() + QUEUE_WAIT_MS);
+        }
+        let due = [self.state.save_due_s(), self.state.rewrite_due_s()];
+        due.into_iter().flatten().min().map(|due_s| due_s * 1000)
     }
 
     /// Has the clerk make the file that the log is to go on in; without a log there is only a base.
     fn open_next_log_file(&mut self) {
         let place = self.log_place();
         let known = match self.log.manifest() {
-            Some(manifest) => Ok(manifest.clone()),
-            None => place.create_dir().and_then(|()| place.read_manifest()),
+            Some(manifest) if !self.log.is_unbased() => Ok(manifest.clone()),
+            _ => place.create_dir().and_then(|()| place.read_manifest()),
         };
         let mut manifest = match known {
             Ok(manifest) => manifest,
@@ -138,7 +140,11 @@ impl Server {
         // A log that is not whole, or not yet there, goes on only once it has that base.
         let is_whole = !self.state.append.needs_base && !self.log.has_unwritten();
         let naming = is_whole.then(|| (place.manifest_path(), manifest.to_string().into()));
-        self.clerk.give(Job::Open { path: place.path(name.as_bytes()), naming });
+        let path = match self.log.is_unbased() {
+            true => place.unbased_path(),
+            false => place.path(name.as_bytes()),
+        };
+        self.clerk.give(Job::Open { path, naming });
         self.underway.phase = Phase::Opening(manifest);
     }
 
@@ -240,7 +246,9 @@ impl Server {
     fn naming(&self, manifest: &Manifest) -> Naming {
         let place = self.log_place();
         let last = Manifest { history: Vec::new(), ..manifest.clone() };
+        let grows_in = manifest.incr.last().filter(|_| self.log.is_unbased());
         Naming {
+            rename: grows_in.map(|part| (place.unbased_path(), place.path(&part.name))),
             path: place.manifest_path(),
             manifest: manifest.to_string().into(),
             obsolete: manifest.history.iter().map(|part| place.path(&part.name)).collect(),
@@ -277,6 +285,22 @@ impl Server {
         while matches!(self.underway.phase, Phase::Abandoning { .. }) {
             let report = self.clerk.wait_for_report();
             self.take_report(report);
+        }
+    }
+
+    /// Everything was flushed: what was there is not to come back, neither by a snapshot that is being
+    /// taken nor, where there are save points, by the last one.
+    pub(super) fn forget_snapshots(&mut self) {
+        let saves = !self.state.config.save.is_empty();
+        if self.state.background.running() == Some(Purpose::Save) {
+            match saves {
+                true => self.end_snapshot("everything was flushed"),
+                false => self.abandon_snapshot("everything was flushed"),
+            }
+        }
+        if saves {
+            // Why it could not be written is in the log; FLUSHALL is done all the same.
+            let _ = self.state.save_snapshot();
         }
     }
 

@@ -8,11 +8,14 @@ mod disk;
 mod dump;
 mod exchange;
 mod fault;
+mod first_log;
 mod loading;
 mod log;
 mod power;
 mod rdb;
 mod snapshot;
+
+use std::fs;
 
 use crate::support::*;
 
@@ -69,5 +72,24 @@ fn digest(server: &Server) -> Value {
 
 fn snapshot_of(server: &Server) -> Vec<u8> {
     server.client().check("SAVE", ok());
-    std::fs::read(server.dir().join("dump.rdb")).expect("a snapshot")
+    fs::read(server.dir().join("dump.rdb")).expect("a snapshot")
+}
+
+/// Waits until no snapshot is being taken.
+fn wait_for_end(server: &Server) {
+    server.wait_until("the snapshot is over", |server| {
+        server.info("rdb_bgsave_in_progress") == "0"
+            && server.info("aof_rewrite_in_progress") == "0"
+    });
+}
+
+/// Has snapshots of the server wait after each key until they are given up.
+const NEVER_DONE: &str = "CONFIG SET rdb-key-save-delay 1000000000";
+
+/// Files of snapshots that were not finished.
+fn unfinished(server: &Server) -> usize {
+    let dirs = [server.dir().to_owned(), server.dir().join("appendonlydir")];
+    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten();
+    let names = entries.map(|entry| entry.expect("an entry").file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("temp")).count()
 }

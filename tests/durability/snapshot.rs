@@ -2,26 +2,9 @@
 
 use std::fs;
 
+use super::{NEVER_DONE, unfinished, wait_for_end};
 use crate::support::aof::WITH_LOG;
 use crate::support::*;
-
-fn wait_for_end(server: &Server) {
-    server.wait_until("the snapshot is over", |server| {
-        server.info("rdb_bgsave_in_progress") == "0"
-            && server.info("aof_rewrite_in_progress") == "0"
-    });
-}
-
-/// Has snapshots of the server wait after each key until they are given up.
-const NEVER_DONE: &str = "CONFIG SET rdb-key-save-delay 1000000000";
-
-/// Files of snapshots that were not finished.
-fn unfinished(server: &Server) -> usize {
-    let dirs = [server.dir().to_owned(), server.dir().join("appendonlydir")];
-    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten();
-    let names = entries.map(|entry| entry.expect("an entry").file_name());
-    names.filter(|name| name.to_string_lossy().starts_with("temp-")).count()
-}
 
 fn fill(client: &mut Client, keys: usize) {
     for index in 0..keys {
@@ -145,7 +128,7 @@ fn a_snapshot_is_of_the_moment_it_began_at() {
         let mut client = server.client();
         fill(&mut client, 5000);
         let digest = client.run("DEBUG DIGEST");
-        let replies = client.pipeline(&["BGSAVE", "FLUSHALL", "SET a 1"]);
+        let replies = client.pipeline(&["BGSAVE", "FLUSHDB", "SET a 1"]);
         assert_eq!(replies[0], simple("Background saving started"));
         wait_for_end(server);
         assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
@@ -270,6 +253,53 @@ fn the_last_snapshot_at_the_end_is_not_replaced_by_one_begun_before() {
             server.client().check("GET late", bulk("value"));
         });
     }
+}
+
+#[test]
+fn a_flush_of_everything_gives_up_the_snapshot_of_what_was_there() {
+    each_backend(|server| {
+        let mut client = server.client();
+        assert_eq!(client.pipeline(&["SET a 1", NEVER_DONE]), [ok(), ok()]);
+        client.check("BGSAVE", simple("Background saving started"));
+        server.wait_until("it has begun", |server| unfinished(server) == 1);
+        client.check("FLUSHALL", ok());
+        wait_for_end(server);
+        assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
+        assert_eq!((unfinished(server), server.dir().join("dump.rdb").exists()), (0, false));
+    });
+}
+
+#[test]
+fn with_save_points_a_flush_of_everything_empties_the_file() {
+    each_backend_with_mut(&["--save", "3600 1"], |server| {
+        let mut client = server.client();
+        client.check("SET a 1", ok());
+        client.check("SAVE", ok());
+        assert_eq!(client.pipeline(&["SET b 1", NEVER_DONE]), [ok(), ok()]);
+        client.check("BGSAVE", simple("Background saving started"));
+        server.wait_until("it has begun", |server| unfinished(server) == 1);
+        client.check("FLUSHALL", ok());
+        assert_eq!(server.info("rdb_bgsave_in_progress"), "0");
+        assert_eq!(server.info("rdb_changes_since_last_save"), "0");
+        server.restart();
+        server.client().check("DBSIZE", int(0));
+    });
+}
+
+#[test]
+fn a_save_that_succeeds_allows_writes_again_and_one_that_fails_refuses_none() {
+    each_backend_with(&["--save", "3600 1"], |server| {
+        let mut client = server.client();
+        fs::create_dir(server.dir().join("dump.rdb")).expect("in the way");
+        client.check("SAVE", err("ERR"));
+        client.check("SET a 1", ok());
+        client.run("BGSAVE");
+        server.wait_until("it failed", |server| server.info("rdb_last_bgsave_status") == "err");
+        assert!(client.run("SET a 2").is_error());
+        fs::remove_dir(server.dir().join("dump.rdb")).expect("out of the way");
+        client.check("SAVE", ok());
+        client.check("SET a 2", ok());
+    });
 }
 
 #[test]

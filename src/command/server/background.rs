@@ -297,14 +297,24 @@ impl State {
             log::info!("{} changes in {seconds} seconds. Saving...", self.changes);
             self.background.schedule(Purpose::Save);
         }
-        if self.append.needs_base && self.may_rewrite(now_s) {
+        if self.rewrite_due_s().is_some_and(|due_s| now_s >= due_s) {
+            if !self.append.needs_base {
+                let growth = self.append.growth_percent();
+                log::info!("Starting automatic rewriting of AOF on {growth}% growth");
+            }
             self.background.schedule(Purpose::Rewrite);
         }
-        if self.append.is_on && self.log_grew(now_s) {
-            let growth = self.append.growth_percent();
-            log::info!("Starting automatic rewriting of AOF on {growth}% growth");
-            self.background.schedule(Purpose::Rewrite);
-        }
+    }
+
+    /// Unix time in seconds at which the log is rewritten unasked, as it stands.
+    pub fn rewrite_due_s(&self) -> Option<i64> {
+        let wanted = self.append.needs_base || self.append.is_on && self.log_grew();
+        wanted.then_some(self.background.rewrite_not_before_s)
+    }
+
+    /// Whether the log holds everything only after the rewrite that is under way or about to begin.
+    pub fn awaits_base(&self) -> bool {
+        self.append.needs_base && self.background.is_now(Purpose::Rewrite)
     }
 
     /// Unix time in seconds at which a save point is reached if nothing more changes.
@@ -319,16 +329,11 @@ impl State {
         i64::try_from(self.changes).is_ok_and(|changes| changes >= point.changes)
     }
 
-    fn log_grew(&self, now_s: i64) -> bool {
+    fn log_grew(&self) -> bool {
         let percent = self.config.auto_aof_rewrite_percentage;
         percent > 0
             && self.append.total() > self.config.auto_aof_rewrite_min_size
             && self.append.growth_percent() >= u64::from(percent)
-            && self.may_rewrite(now_s)
-    }
-
-    fn may_rewrite(&self, now_s: i64) -> bool {
-        now_s >= self.background.rewrite_not_before_s
     }
 
     /// Notes what became of the running snapshot.

@@ -4,6 +4,7 @@
 
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
+use crate::command::state::Request;
 use crate::keyspace::FlushMode;
 use crate::resp::errors::{self, Outcome, Reject};
 
@@ -74,6 +75,13 @@ fn dbsize(ctx: &mut Ctx) -> Outcome {
 fn flushall(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
     flush(ctx, None, mode);
+    // Once for all that a turn brings.
+    let is_asked = |requests: &[Request]| {
+        requests.iter().any(|request| matches!(request, Request::ForgetSnapshots))
+    };
+    if ctx.state.loading.is_none() && !is_asked(&ctx.state.requests) {
+        ctx.state.requests.push(Request::ForgetSnapshots);
+    }
     ctx.reply.ok();
     Ok(())
 }

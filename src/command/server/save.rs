@@ -119,10 +119,11 @@ impl State {
             checksum: self.config.rdbchecksum,
         };
         let saved = file::save(&self.keyspace, &style, Path::new(&self.config.dbfilename));
-        self.snapshots.saved = saved.is_ok();
         match &saved {
             Ok(()) => {
                 log::info!("DB saved on disk");
+                self.snapshots.saved = true;
+                self.apply_disk_errors();
                 self.changes = 0;
                 self.snapshots.saved_s = self.clock.now_unix_us() / 1_000_000;
                 self.snapshots.saves += 1;
@@ -147,10 +148,13 @@ impl State {
             return true;
         }
         log::info!("Saving the final RDB snapshot before exiting.");
-        if self.save_snapshot().is_ok() || has(shutdown::FORCE) {
+        if self.save_snapshot().is_ok() {
             return true;
         }
-        log::warn!("Error trying to save the DB, can't exit.");
-        false
+        match has(shutdown::FORCE) {
+            true => log::warn!("Error trying to save the DB. Exit anyway."),
+            false => log::warn!("Error trying to save the DB, can't exit."),
+        }
+        has(shutdown::FORCE)
     }
 }

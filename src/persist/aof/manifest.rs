@@ -254,6 +254,12 @@ impl Place {
         }
     }
 
+    /// Where the log grows until its first base is there: under a name that no manifest has, so that
+    /// nobody takes a part of a data set for the whole. Redis's name.
+    pub fn unbased_path(&self) -> PathBuf {
+        self.dir.join(format!("temp_{}.incr", self.log))
+    }
+
     /// A file with data that the missing manifest must have named.
     fn orphan(&self) -> Option<String> {
         let entries = fs::read_dir(&self.dir).ok()?.filter_map(Result::ok);
