@@ -8,6 +8,7 @@
 //! Invariant: nothing polls; a client that waits is in the table of each of its keys, and nowhere
 //! once it was served, timed out, was unblocked or is gone.
 
+use super::acl;
 use super::call::{call, record, refuse, settle};
 use super::ctx::Ctx;
 use super::state::{Request, State};
@@ -249,7 +250,13 @@ impl State {
         let touch = !client.has(ClientFlags::NO_TOUCH);
         self.keyspace.set_touch(touch);
         self.blocking.retried = Some(blocked.deadline_ms);
-        self.answer(id, &blocked, |ctx| call(ctx, blocked.command));
+        self.answer(id, &blocked, |ctx| match acl::gate(ctx, blocked.command) {
+            Ok(()) => call(ctx, blocked.command),
+            Err(reject) => {
+                ctx.state.stats.commands[blocked.command.0 as usize].rejected += 1;
+                refuse(ctx, &reject);
+            }
+        });
         self.blocking.retried = None;
     }
 

@@ -142,6 +142,7 @@ fn is_password(name: &str, args: &Args<'_>, index: usize) -> bool {
     match name {
         "auth" => index > 0,
         "hello" => (1..=2).any(|back| index >= 2 + back && args.is(index - back, "auth")),
+        "acl|setuser" => index >= 2,
         "config|set" => index >= 3 && index % 2 == 1 && is_secret(args.at(index - 1)),
         _ => false,
     }

@@ -143,6 +143,7 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
             "save" | "stop-writes-on-bgsave-error" => state.apply_disk_errors(),
             "aof-timestamp-enabled" => state.effects.annotate(state.config.aof_timestamp_enabled),
             "maxmemory-clients" => state.apply_client_limit(),
+            "requirepass" => state.apply_requirepass(),
             _ => {}
         }
     }

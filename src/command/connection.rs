@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing here touches a key.
 
+use super::acl;
 use super::ctx::Ctx;
 use super::generic::db_index;
 use super::pubsub::forget;
@@ -12,7 +13,6 @@ use crate::config::REDIS_VERSION;
 use crate::resp::Protocol;
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::session::{ClientFlags, ReplyMode};
-use sha2::{Digest, Sha256};
 
 /// The rows of this group.
 pub const COMMANDS: &[Command] = &[
@@ -148,10 +148,10 @@ fn select(ctx: &mut Ctx) -> Outcome {
 /// AUTH [username] password
 fn auth(ctx: &mut Ctx) -> Outcome {
     let (user, password) = match ctx.args.len() {
-        2 if ctx.state.config.requirepass.is_empty() => {
+        2 if ctx.state.users.default_user().nopass => {
             return Err(errors::AUTH_WITHOUT_PASSWORD.into());
         }
-        2 => (DEFAULT_USER, ctx.arg(1)),
+        2 => (acl::DEFAULT_NAME, ctx.arg(1)),
         3 => (ctx.arg(1), ctx.arg(2)),
         _ => return Err(errors::SYNTAX.into()),
     };
@@ -160,26 +160,14 @@ fn auth(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
-/// The only user there is.
-const DEFAULT_USER: &[u8] = b"default";
-
-/// Checks a user and password; a client that passes may do everything.
-fn authenticate(ctx: &mut Ctx, user: &[u8], password: &[u8]) -> Outcome {
-    let known = user == DEFAULT_USER;
-    let secret = &ctx.state.config.requirepass;
-    let right = secret.is_empty() || same_secret(secret, password);
-    if !known || !right {
+/// Checks a name and a password; the client is that user's then.
+fn authenticate(ctx: &mut Ctx, name: &[u8], password: &[u8]) -> Outcome {
+    let Some(user) = ctx.state.users.admitted(name, password) else {
+        acl::note_failed_login(ctx, name);
         return Err(errors::WRONG_PASS.into());
-    }
-    ctx.client().flags.insert(ClientFlags::AUTHENTICATED);
+    };
+    ctx.state.log_in(ctx.id, user);
     Ok(())
-}
-
-/// Compares in a time that does not depend on where two secrets differ, nor on their lengths:
-/// their digests are compared, all of them.
-fn same_secret(a: &[u8], b: &[u8]) -> bool {
-    let (a, b) = (Sha256::digest(a), Sha256::digest(b));
-    a.iter().zip(b.iter()).fold(0, |differences, (x, y)| differences | (x ^ y)) == 0
 }
 
 /// HELLO [protover [AUTH username password] [SETNAME clientname]]
@@ -270,10 +258,9 @@ fn reset(ctx: &mut Ctx) -> Outcome {
     forget(ctx.state, id);
     tracking::end(ctx.state, id);
     ctx.state.monitors.retain(|monitor| *monitor != id);
-    let authenticated = ctx.state.config.requirepass.is_empty();
+    ctx.state.log_out(id);
     let client = ctx.client();
     client.flags.remove(ClientFlags::MONITOR.or(ClientFlags::NO_TOUCH).or(ClientFlags::NO_EVICT));
-    client.flags.set(ClientFlags::AUTHENTICATED, authenticated);
     client.reply_mode = ReplyMode::On;
     client.protocol = Protocol::Resp2;
     client.db = 0;

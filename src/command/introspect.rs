@@ -188,7 +188,7 @@ impl<'a> Filter<'a> {
         let value = args.at(4);
         match args.at(3).to_ascii_uppercase().as_slice() {
             b"MODULE" => Ok(Filter::Module),
-            b"ACLCAT" => Ok(Filter::Category(category(value))),
+            b"ACLCAT" => Ok(Filter::Category(Categories::named(value))),
             b"PATTERN" => Ok(Filter::Pattern(value)),
             _ => Err(errors::SYNTAX.into()),
         }
@@ -203,12 +203,6 @@ impl<'a> Filter<'a> {
             Filter::Pattern(pattern) => glob_match(pattern, full_name(row).as_bytes(), true),
         }
     }
-}
-
-/// The category of that name, which is written without the `@`.
-fn category(name: &[u8]) -> Option<Categories> {
-    let named = |known: &str| known.as_bytes()[1..].eq_ignore_ascii_case(name);
-    Categories::NAMES.iter().find(|(_, known)| named(known)).map(|(category, _)| *category)
 }
 
 /// COMMAND GETKEYS command [arg [arg ...]]

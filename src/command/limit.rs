@@ -160,6 +160,7 @@ impl State {
         self.apply_client_limit();
         self.apply_durability();
         self.apply_disk_errors();
+        self.apply_requirepass();
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! Invariant: no descriptors, no driver; what only the server can do is a `Request`.
 
+pub mod acl;
 pub mod block;
 pub mod bounded;
 pub mod call;
@@ -99,6 +100,7 @@ const GROUPS: &[&[Command]] = &[
     pubsub::COMMANDS,
     connection::COMMANDS,
     client::COMMANDS,
+    acl::COMMANDS,
     config::COMMANDS,
     server::dataset::COMMANDS,
     server::info::COMMANDS,

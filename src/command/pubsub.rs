@@ -6,7 +6,7 @@
 
 use super::ctx::Ctx;
 use super::help::reply_help;
-use super::spec::{Arg, Command, Flags, Group, KeyFlags, KeySpec};
+use super::spec::{Arg, Channels, Command, Flags, Group, KeyFlags, KeySpec};
 use super::state::State;
 use crate::base::glob::glob_match;
 use crate::resp::errors::{self, Outcome};
@@ -19,6 +19,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-2)
         .of(Group::PubSub)
         .flags(LISTEN)
+        .channels(Channels::HeardByPattern)
         .summary("Listens for messages published to channels that match one or more patterns.")
         .complexity("O(N) where N is the number of patterns to subscribe to.")
         .since("2.0.0")
@@ -27,6 +28,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(3)
         .of(Group::PubSub)
         .flags(PUBLISH)
+        .channels(Channels::Published)
         .summary("Posts a message to a channel.")
         .complexity(
             "O(N+M) where N is the number of clients subscribed to the receiving channel and M \
@@ -54,6 +56,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(3)
         .of(Group::PubSub)
         .flags(PUBLISH)
+        .channels(Channels::Published)
         .keys(&[KeySpec::at(1).flags(KeyFlags::NOT_KEY)])
         .summary("Post a message to a shard channel")
         .complexity(
@@ -65,6 +68,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-2)
         .of(Group::PubSub)
         .flags(LISTEN)
+        .channels(Channels::Heard)
         .keys(SHARD_CHANNELS)
         .summary("Listens for messages published to shard channels.")
         .complexity("O(N) where N is the number of shard channels to subscribe to.")
@@ -74,6 +78,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-2)
         .of(Group::PubSub)
         .flags(LISTEN)
+        .channels(Channels::Heard)
         .summary("Listens for messages published to channels.")
         .complexity("O(N) where N is the number of channels to subscribe to.")
         .since("2.0.0")

@@ -29,6 +29,8 @@ pub struct Command {
     pub element: Option<usize>,
     /// Keys in positions that the specs cannot describe (`movablekeys`).
     pub extract_keys: Option<KeyExtractor>,
+    /// The channels that a call names, as far as that takes permission.
+    pub channels: Option<Channels>,
     pub summary: &'static str,
     pub complexity: &'static str,
     pub since: &'static str,
@@ -64,6 +66,7 @@ impl Command {
             keys: &[],
             element: None,
             extract_keys: None,
+            channels: None,
             summary: "",
             complexity: "",
             since: "",
@@ -109,6 +112,11 @@ impl Command {
 
     pub const fn extract_keys(mut self, extractor: KeyExtractor) -> Command {
         self.extract_keys = Some(extractor);
+        self
+    }
+
+    pub const fn channels(mut self, channels: Channels) -> Command {
+        self.channels = Some(channels);
         self
     }
 
@@ -255,6 +263,14 @@ bit_set! {
     }
 }
 
+impl Categories {
+    /// The category of that name, in any case, which is written without the `@`.
+    pub fn named(name: &[u8]) -> Option<Categories> {
+        let is_named = |known: &str| known.as_bytes()[1..].eq_ignore_ascii_case(name);
+        Categories::NAMES.iter().find(|(_, known)| is_named(known)).map(|(category, _)| *category)
+    }
+}
+
 bit_set! {
     /// How a command uses a key.
     KeyFlags(u16) {
@@ -270,6 +286,17 @@ bit_set! {
         INCOMPLETE = 9, "incomplete";
         VARIABLE_FLAGS = 10, "variable_flags";
     }
+}
+
+/// Which arguments are channels, and what for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Channels {
+    /// The first argument, to publish to.
+    Published,
+    /// All arguments, to listen to.
+    Heard,
+    /// All arguments are patterns of channels to listen to.
+    HeardByPattern,
 }
 
 /// Documentation group, as COMMAND DOCS names it.

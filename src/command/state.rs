@@ -2,6 +2,7 @@
 //!
 //! Invariant: no descriptors; what needs the driver is asked for with a `Request`.
 
+use super::acl::Users;
 use super::block::Blocking;
 use super::effects::Effects;
 use super::evict::Eviction;
@@ -14,7 +15,7 @@ use crate::base::clock::{Clock, Stamp};
 use crate::base::rng::Rng;
 use crate::config::{Appendfsync, Config, MaxmemoryPolicy};
 use crate::keyspace::{Keyspace, Order, Policy, Scope};
-use crate::observe::{AppendFacts, Facts, Loading, SlowLog, Stats};
+use crate::observe::{AclLog, AppendFacts, Facts, Loading, SlowLog, Stats};
 use crate::resp::errors::Reject;
 use crate::resp::{Broadcast, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
@@ -34,6 +35,10 @@ pub struct State {
     /// What the clients hold together.
     pub client_memory: ClientMemory,
     pub next_client_id: u64,
+    /// Who clients can be, and what they may do then.
+    pub users: Users,
+    /// What clients were denied.
+    pub acl_log: AclLog,
     pub pubsub: PubSub,
     pub tracking: TrackingTable,
     /// How `maxmemory` is kept.

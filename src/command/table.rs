@@ -157,6 +157,13 @@ impl Table {
         })
     }
 
+    /// The row whose own name is `name` or `container|name`, in any case, whatever `rename-command`
+    /// did.
+    pub fn original(&self, name: &[u8]) -> Option<CommandId> {
+        let is_named = |row: &Row| row.full_name().as_bytes().eq_ignore_ascii_case(name);
+        self.iter().find(|(_, row)| is_named(row)).map(|(id, _)| id)
+    }
+
     pub fn row(&self, id: CommandId) -> &Row {
         &self.rows[id.0 as usize]
     }

@@ -3,7 +3,8 @@
 //! Invariant: nothing here knows what a queued command does.
 
 use super::State;
-use super::call::call;
+use super::acl;
+use super::call::{call, refuse};
 use super::ctx::Ctx;
 use super::spec::{Arg, Categories, Command, Flags, Group, KeyFlags, KeySpec};
 use crate::keyspace::Keyspace;
@@ -105,7 +106,6 @@ fn exec(ctx: &mut Ctx) -> Outcome {
 fn run(ctx: &mut Ctx, queued: &Queued) {
     let client = ctx.client();
     let (protocol, db) = (client.protocol, client.db as usize);
-    client.last_command = Some(queued.command);
     let mut inner = Ctx {
         args: queued.args.args(),
         reply: Reply { out: &mut *ctx.reply.out, protocol },
@@ -113,7 +113,13 @@ fn run(ctx: &mut Ctx, queued: &Queued) {
         id: ctx.id,
         db,
     };
+    // What may be done can have changed since it was queued.
+    if let Err(reject) = acl::gate_in_exec(&mut inner, queued.command) {
+        return refuse(&mut inner, &reject);
+    }
+    let exec = inner.client().last_command.replace(queued.command);
     call(&mut inner, queued.command);
+    inner.client().last_command = exec;
 }
 
 /// Whether a watched key was touched, or has passed its deadline without anyone noticing yet.

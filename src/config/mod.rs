@@ -27,11 +27,11 @@ pub mod value;
 use std::borrow::Cow;
 
 pub use maxmemory::Maxmemory;
-pub use parse::{Exit, Loaded, RenameCommand, load};
+pub use parse::{Exit, Loaded, Location, RenameCommand, UserLine, load};
 pub use set::{Change, SetError};
 pub use value::{
-    Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits, ProtectedAction,
-    SanitizeDumpPayload, SavePoint, Supervised, notify, shutdown,
+    AclPubsubDefault, Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits,
+    ProtectedAction, SanitizeDumpPayload, SavePoint, Supervised, notify, shutdown,
 };
 
 use crate::base::glob::glob_match;
@@ -122,6 +122,12 @@ config! {
     shutdown_timeout: u32,
     /// Password of the default user; empty when none is needed.
     requirepass: Vec<u8>,
+    /// File of users, relative to `dir`; empty: none.
+    aclfile: String,
+    /// Channels of a new user.
+    acl_pubsub_default: AclPubsubDefault,
+    /// Entries of ACL LOG.
+    acllog_max_len: u64,
     /// Who may set protected parameters.
     enable_protected_configs: ProtectedAction,
     /// Who may use DEBUG.
@@ -315,11 +321,6 @@ impl Config {
     pub fn runs_in_background(&self) -> bool {
         self.daemonize && self.supervised.resolve() == Supervised::No
     }
-
-    /// Whether connections that are not local are turned away: protected, and no password.
-    pub fn protects(&self) -> bool {
-        self.protected_mode && self.requirepass.is_empty()
-    }
 }
 
 /// Whether the value of this parameter must be kept out of MONITOR, SLOWLOG and the log.
@@ -454,13 +455,5 @@ mod tests {
     fn secrets_are_known_by_any_spelling() {
         assert!(is_secret(b"requirepass") && is_secret(b"MASTERAUTH") && is_secret(b"masteruser"));
         assert!(!is_secret(b"port") && !is_secret(b"nothing"));
-    }
-
-    #[test]
-    fn protection_ends_with_a_password() {
-        let mut config = Config::default();
-        assert!(config.protects());
-        config.requirepass = b"secret".to_vec();
-        assert!(!config.protects());
     }
 }

@@ -71,6 +71,16 @@ pub struct RenameCommand {
     pub location: Location,
 }
 
+/// `user NAME [RULE ...]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserLine {
+    pub name: Vec<u8>,
+    /// As written; what they mean is the commands' to say.
+    pub rules: Vec<Vec<u8>>,
+    /// For the error when a rule is none: see [`Exit::bad_directive`].
+    pub location: Location,
+}
+
 /// What a start needs to know.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -82,6 +92,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// `rename-command` directives in order; only the command table can check them.
     pub rename_commands: Vec<RenameCommand>,
+    /// `user` directives in order; only the command table can check them.
+    pub users: Vec<UserLine>,
     /// The name the process was called by (argv[0]).
     pub program: String,
     /// Whether there were arguments at all.
@@ -244,8 +256,9 @@ impl Loader {
                 self.loaded.rename_commands.push(RenameCommand { from, to, location });
                 Ok(())
             }
-            (b"user", [_, ..]) => {
-                self.no_effect("user", Effect::Later("access control lists"));
+            (b"user", [name, rules @ ..]) => {
+                let (name, rules) = (name.clone(), rules.to_vec());
+                self.loaded.users.push(UserLine { name, rules, location });
                 Ok(())
             }
             (b"loadmodule", [_, ..]) => {
@@ -645,7 +658,9 @@ mod tests {
     fn what_redis_knows_is_accepted() {
         let loaded = start(&[
             "--user",
-            "alice on >secret",
+            "alice",
+            "on",
+            ">se cret",
             "--loadmodule",
             "/x.so",
             "arg",
@@ -660,10 +675,12 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(loaded.config.hz, 100);
+        let UserLine { name, rules, location } = &loaded.users[0];
+        assert_eq!((name.as_slice(), location.line), (&b"alice"[..], 2));
+        assert_eq!(rules, &[&b"on"[..], b">se cret"]);
         assert_eq!(
             loaded.notices,
             [
-                "No effect yet, waiting for access control lists: user",
                 "No effect, because there are no modules: loadmodule, module parameters",
                 "No effect, because Redis 7 dropped them: parameters of old versions",
                 "No effect, because tables grow a segment at a time and are never rehashed: activerehashing",

@@ -7,8 +7,8 @@
 use super::Config;
 use super::kind::{Kind, Names, Unit};
 use super::value::{
-    Appendfsync, Held, IoBackend, LogLevel, MaxmemoryPolicy, ProtectedAction, SanitizeDumpPayload,
-    Supervised, Value, shutdown,
+    AclPubsubDefault, Appendfsync, Held, IoBackend, LogLevel, MaxmemoryPolicy, ProtectedAction,
+    SanitizeDumpPayload, Supervised, Value, shutdown,
 };
 
 /// Where the value of a row lives.
@@ -268,7 +268,6 @@ const PERSISTENCE: &str = "persistence";
 const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
-const ACL: &str = "access control lists";
 const SCRIPTS: &str = "scripts";
 const STREAMS: &str = "streams";
 const LATENCY: &str = "latency statistics";
@@ -458,11 +457,13 @@ pub static TABLE: &[Param] = &[
         .doc("Milliseconds between looks of the watchdog."),
     // Access.
     secret("requirepass").field(field!(requirepass)).doc("Password of the default user."),
-    text("aclfile", "").immutable().later(ACL).doc("File of users."),
-    choice("acl-pubsub-default", "resetchannels", &[("allchannels", 1), ("resetchannels", 0)])
-        .later(ACL)
+    text("aclfile", "").field(field!(aclfile)).immutable().doc("File of users."),
+    choice("acl-pubsub-default", "resetchannels", AclPubsubDefault::NAMES)
+        .field(field!(acl_pubsub_default))
         .doc("Channels of a new user."),
-    int("acllog-max-len", "128", 0, LONG_MAX).later(ACL).doc("Entries of ACL LOG."),
+    int("acllog-max-len", "128", 0, LONG_MAX)
+        .field(field!(acllog_max_len))
+        .doc("Entries of ACL LOG."),
     choice("enable-protected-configs", "no", ProtectedAction::NAMES)
         .field(field!(enable_protected_configs))
         .immutable()

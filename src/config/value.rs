@@ -343,6 +343,17 @@ impl ProtectedAction {
 }
 
 choice! {
+    /// What a new user may listen and publish to.
+    AclPubsubDefault {
+        /// All channels.
+        AllChannels = "allchannels",
+        /// No channel.
+        #[default]
+        ResetChannels = "resetchannels",
+    }
+}
+
+choice! {
     /// When the append log is synchronised.
     Appendfsync {
         /// Once a second.

@@ -2,11 +2,13 @@
 //!
 //! Invariant: records what it is told; never looks at a key or a connection itself.
 
+pub mod acl;
 pub mod append;
 pub mod loading;
 pub mod slowlog;
 pub mod stats;
 
+pub use acl::{AclEntry, AclLog, Denial, Reason};
 pub use append::AppendFacts;
 pub use loading::Loading;
 pub use slowlog::{Slow, SlowEntry, SlowLog};

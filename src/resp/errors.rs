@@ -155,6 +155,18 @@ texts! {
     NO_AUTH = "NOAUTH Authentication required.";
     WRONG_PASS = "WRONGPASS invalid username-password pair or user is disabled.";
     AUTH_WITHOUT_PASSWORD = "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?";
+    NO_PERMISSION_FOR_KEY = "NOPERM No permissions to access a key";
+    NO_PERMISSION_FOR_CHANNEL = "NOPERM No permissions to access a channel";
+    PERMISSION_LOST_COMMAND = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to execute the command or subcommand";
+    PERMISSION_LOST_KEY = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to touch the specified keys";
+    PERMISSION_LOST_CHANNEL = "NOPERM ACLs rules changed between the moment the transaction was accumulated and the EXEC call. This command is no longer allowed for the following reason: no permission to access one of the channels used as arguments";
+    USER_NAME_INVALID = "ERR Usernames can't contain spaces or null characters";
+    DEFAULT_USER_STAYS = "ERR The 'default' user cannot be removed";
+    GENPASS_BITS = "ERR ACL GENPASS argument must be the number of bits for the output password, a positive number up to 4096";
+    NO_ACL_FILE = "ERR This Redis instance is not configured to use an ACL file. You may want to specify users via the ACL SETUSER command and then issue a CONFIG REWRITE (assuming you have a Redis configuration file set) in order to store users in the Redis configuration.";
+    ACL_NOT_SAVED = "ERR There was an error trying to save the ACLs. Please check the server logs for more information";
+    SORT_BY_DENIED = "ERR BY option of SORT denied due to insufficient ACL permissions.";
+    SORT_GET_DENIED = "ERR GET option of SORT denied due to insufficient ACL permissions.";
     NO_PROTO = "NOPROTO unsupported protocol version";
     HELLO_NO_AUTH = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
     HELLO_PROTOCOL = "ERR Protocol version is not an integer or out of range";
@@ -495,6 +507,27 @@ pub fn unknown_client_type(name: &[u8]) -> Reject {
 /// `ERR No such user 'x'`
 pub fn no_such_user(name: &[u8]) -> Reject {
     with_tail("ERR No such user '", name, "'")
+}
+
+/// `NOPERM User x has no permissions to run the 'get' command`
+pub fn no_permission_for_command(user: &[u8], command: &str) -> Reject {
+    let head = [&b"NOPERM User "[..], user, b" has no permissions to run the '"].concat();
+    [&head, command.as_bytes(), b"' command"].concat().into()
+}
+
+/// `ERR Unknown category 'x'` (ACL CAT)
+pub fn unknown_category(name: &[u8]) -> Reject {
+    with_tail("ERR Unknown category '", quoted(name), "'")
+}
+
+/// `ERR User 'x' not found` (ACL DRYRUN)
+pub fn user_not_found(name: &[u8]) -> Reject {
+    with_tail("ERR User '", name, "' not found")
+}
+
+/// `ERR Command 'x' not found` (ACL DRYRUN)
+pub fn command_not_found(name: &[u8]) -> Reject {
+    with_tail("ERR Command '", name, "' not found")
 }
 
 /// `ERR Prefix 'ab' overlaps with an existing prefix 'a'. ...` (CLIENT TRACKING)

@@ -49,7 +49,7 @@ impl Server {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::MAX_CLIENTS);
         }
-        if !local && self.state.config.protects() {
+        if !local && self.state.protects() {
             self.state.stats.rejected_connections += 1;
             return self.turn_away(conn, crate::resp::errors::PROTECTED_MODE);
         }
@@ -62,7 +62,6 @@ impl Server {
         client.fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
         client.flags.set(ClientFlags::UNIX_SOCKET, unix);
         client.flags.set(ClientFlags::LOCAL, local);
-        client.flags.set(ClientFlags::AUTHENTICATED, self.state.config.requirepass.is_empty());
         if !unix && self.state.config.tcp_keepalive > 0 {
             // A connection without keepalive is still a connection.
             let _ = net::set_keepalive(fd, self.state.config.tcp_keepalive);
@@ -70,6 +69,7 @@ impl Server {
         log::debug!("Accepted {}", client.addr);
         let id = client.key;
         self.state.clients.insert(client);
+        self.state.log_out(id);
         self.state.note_memory(id);
         self.driver.submit(Op::Receive { conn });
     }
@@ -138,7 +138,7 @@ impl Server {
             return false;
         }
         // What may follow an AUTH depends on its outcome.
-        let (limits, max) = match client.has(ClientFlags::AUTHENTICATED) {
+        let (limits, max) = match client.has(ClientFlags::AUTHENTICATED) || state.users.is_open() {
             true => (Limits::authenticated(bulk_len_max), batch.room()),
             false => (Limits::UNAUTHENTICATED, 1),
         };

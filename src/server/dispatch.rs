@@ -2,6 +2,7 @@
 //! that of Redis's processCommand, because it decides which of two errors a client sees. The common
 //! case, which no gate could refuse, is recognised at once.
 
+use crate::command::acl;
 use crate::command::call::{call, refuse, settle};
 use crate::command::pubsub::allowed_to_subscribers;
 use crate::command::spec::{Command, Flags};
@@ -118,12 +119,16 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     gate_protected(ctx, row)?;
     let client = ctx.client();
     let (flags, listens) = (client.flags, client.listens_in_resp2());
-    if !flags.has(ClientFlags::AUTHENTICATED) && !row.flags.has(Flags::NO_AUTH) {
+    if !row.flags.has(Flags::NO_AUTH)
+        && !flags.has(ClientFlags::AUTHENTICATED)
+        && !ctx.state.users.is_open()
+    {
         return Err(errors::NO_AUTH.into());
     }
     if flags.has(ClientFlags::MULTI) && row.flags.has(Flags::NO_MULTI) {
         return Err(errors::NOT_IN_TRANSACTION.into());
     }
+    acl::gate(ctx, id)?;
     let reply_bytes = ctx.reply.out.capacity();
     if ctx.state.is_out_of_memory(reply_bytes) && refused_out_of_memory(ctx, id) {
         return Err(errors::OUT_OF_MEMORY.into());

@@ -155,8 +155,8 @@ impl Server {
         // A client that watches MONITOR may have been told of its own command meanwhile.
         out.append(&mut client.output);
         let waiting = out.len() + client.sending_bytes;
-        let too_much =
-            !client.has(ClientFlags::AUTHENTICATED) && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
+        let must_log_in = !client.has(ClientFlags::AUTHENTICATED) && !self.state.users.is_open();
+        let too_much = must_log_in && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
         if out.is_empty() && !client.has(ClientFlags::CLOSE_AFTER_REPLY) {
             return self.recycle(out);
         }

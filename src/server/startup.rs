@@ -9,6 +9,7 @@ use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, fault, log as lines, sys};
 use crate::clerk::Clerk;
+use crate::command::acl::{self, Users};
 use crate::command::block::Blocking;
 use crate::command::server::background::Background;
 use crate::command::server::save::Snapshots;
@@ -17,7 +18,7 @@ use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
-use crate::observe::{AppendFacts, Facts, SlowLog, Stats};
+use crate::observe::{AclLog, AppendFacts, Facts, SlowLog, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -52,7 +53,8 @@ fn leave(exit: &Exit) -> ExitCode {
 
 fn start(loaded: Loaded) -> Result<Server, Exit> {
     let table = command_table(&loaded)?;
-    let Loaded { mut config, notices, file, has_arguments, .. } = loaded;
+    acl::check_lines(&loaded.users, &acl::Rules::of(&table, &loaded.config))?;
+    let Loaded { mut config, notices, users, file, has_arguments, .. } = loaded;
     std::env::set_current_dir(&config.dir).map_err(|error| {
         fatal(format!("Can't chdir to '{}': {}", config.dir, sys::error_text(&error)))
     })?;
@@ -93,6 +95,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let limits = LimitSource::open(&mut driver);
     let mut state = state(config, table, &driver, config_file);
     state.follow_limit(limits.read());
+    state.load_users(&users).map_err(fatal)?;
     log::info!("Server initialized");
     let clerk = Clerk::start().map_err(|error| fatal(format!("Can't start the clerk: {error}")))?;
     driver.submit(Op::Watch { watch: CLERK, fd: clerk.as_raw_fd() });
@@ -223,6 +226,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         startup_memory: alloc::used(),
     };
     let snapshots = Snapshots::new(facts.start_unix_s);
+    let users = Users::new(&table);
     let mut state = State {
         stats: Stats::new(table.len()),
         stamp: stamp(),
@@ -235,6 +239,8 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         clients: Clients::default(),
         client_memory: ClientMemory::default(),
         next_client_id: 1,
+        users,
+        acl_log: AclLog::default(),
         pubsub: PubSub::default(),
         tracking: TrackingTable::default(),
         eviction: Default::default(),
@@ -260,5 +266,6 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
     };
     state.apply_policy();
     state.apply_followers();
+    state.apply_requirepass();
     state
 }

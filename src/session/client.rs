@@ -1,7 +1,7 @@
 //! What the server remembers of one connection. An idle one owns no buffer: its input lies in the
 //! driver's ring until it is parsed, and its output buffer goes back to a pool once sent.
 
-use super::{CommandId, Tracking, Transaction, table::ClientId};
+use super::{CommandId, Tracking, Transaction, UserId, table::ClientId};
 use crate::resp::{Progress, Protocol};
 
 /// So little output does not count against limits on clients. Redis has it in a buffer that its
@@ -38,6 +38,8 @@ impl ClientFlags {
     /// EXEC is running this client's queue.
     pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
 
+    /// Its user may not do everything, so every call has to be looked at.
+    pub const RESTRICTED: ClientFlags = ClientFlags(1 << 16);
     /// Listens to channels, patterns or shard channels.
     pub const SUBSCRIBER: ClientFlags = ClientFlags(1 << 15);
 
@@ -97,6 +99,8 @@ pub struct Client {
     pub flags: ClientFlags,
     pub reply_mode: ReplyMode,
     pub protocol: Protocol,
+    /// Whose permissions it has.
+    pub user: UserId,
     /// Selected database.
     pub db: u32,
     pub name: Option<Box<[u8]>>,
@@ -156,6 +160,7 @@ impl Client {
             flags: ClientFlags::default(),
             reply_mode: ReplyMode::On,
             protocol: Protocol::Resp2,
+            user: UserId::DEFAULT,
             db: 0,
             name: None,
             lib_name: None,
@@ -188,13 +193,14 @@ impl Client {
         self.flags.has(flags)
     }
 
-    /// Whether nothing about it makes its requests special: it has authenticated, is not in a
-    /// transaction, listens to nothing, and has no message waiting.
+    /// Whether nothing about it makes its requests special: it has authenticated as a user who may do
+    /// everything, is not in a transaction, listens to nothing, and has no message waiting.
     #[inline]
     pub fn is_plain(&self) -> bool {
         const LOOKED_AT: ClientFlags = ClientFlags::AUTHENTICATED
             .or(ClientFlags::MULTI)
             .or(ClientFlags::MONITOR)
+            .or(ClientFlags::RESTRICTED)
             .or(ClientFlags::SUBSCRIBER);
         self.flags.0 & LOOKED_AT.0 == ClientFlags::AUTHENTICATED.0 && self.output.is_empty()
     }

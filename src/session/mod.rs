@@ -16,6 +16,15 @@ pub use table::{ClientId, Clients};
 pub use tracking::{Tracking, TrackingTable};
 pub use transaction::Transaction;
 
+/// A user, by number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct UserId(pub u32);
+
+impl UserId {
+    /// Whom every connection begins as.
+    pub const DEFAULT: UserId = UserId(0);
+}
+
 /// A row of the command table, by position.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct CommandId(pub u16);

@@ -6,6 +6,9 @@ use crate::support::*;
 
 /// Commands of later versions that the reference does not have, or describes otherwise.
 const APART: &[(&str, &str)] = &[
+    ("acl|deluser", "got its tips in Redis 7.2"),
+    ("acl|save", "got its tips in Redis 7.2"),
+    ("acl|setuser", "got its tips in Redis 7.2"),
     ("blmove", "allowed in scripts since Redis 7.2"),
     ("blmpop", "allowed in scripts since Redis 7.2"),
     ("blpop", "allowed in scripts since Redis 7.2"),
@@ -20,6 +23,7 @@ const APART: &[(&str, &str)] = &[
     ("command|getkeys", "takes a command without arguments since Redis 7.2"),
     ("command|getkeysandflags", "takes a command without arguments since Redis 7.2"),
     ("config|resetstat", "got its tips in Redis 7.2"),
+    ("config|rewrite", "got its tips in Redis 7.2"),
     ("delifeq", "a command of Valkey 9.0"),
     ("hexpire", "a command of Redis 7.4 and Valkey 9.0"),
     ("hexpireat", "a command of Redis 7.4 and Valkey 9.0"),

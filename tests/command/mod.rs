@@ -1,5 +1,8 @@
 //! One module per group of commands.
 
+mod acl;
+mod acl_file;
+mod acl_random;
 mod bitmap;
 mod connection;
 mod debug;

@@ -68,6 +68,47 @@ fn glob() {
 }
 
 #[test]
+fn acl_rules() {
+    let pieces: [&[u8]; 34] = [
+        b"\n",
+        b"\n",
+        b"\n",
+        b" ",
+        b"(",
+        b")",
+        b"\n(",
+        b")\n",
+        b"\"",
+        b"'",
+        b"\\",
+        b"~",
+        b"%R~",
+        b"%W~",
+        b"%RW",
+        b"&",
+        b"a*",
+        b"+",
+        b"-",
+        b"@",
+        b"|",
+        b"get",
+        b"config",
+        b"set",
+        b"hash",
+        b"all",
+        b"select|0",
+        b"allkeys",
+        b"resetchannels",
+        b"reset",
+        b"on\n",
+        b"nopass",
+        b">pw",
+        b"<pw",
+    ];
+    run(properties::acl_rules, &pieces);
+}
+
+#[test]
 fn rdb_load() {
     let pieces: [&[u8]; 26] = [
         b"\xfa\x03aux\x01v",

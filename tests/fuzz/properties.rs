@@ -3,6 +3,8 @@
 //! cargo-fuzz searches inputs for them with coverage; `cargo test` feeds them random ones.
 
 use sidering::base::{glob::glob_match, text};
+use sidering::command::Table;
+use sidering::command::acl::{Rules, User, join_selectors};
 use sidering::keyspace::Keyspace;
 use sidering::persist::rdb::file::{Style, write};
 use sidering::persist::rdb::load::{self, Expired, Intake};
@@ -79,6 +81,29 @@ pub fn config_line(input: &[u8]) {
         let quoted: Vec<_> = args.iter().map(|arg| text::repr(arg)).collect();
         assert_eq!(text::split_args(quoted.join(" ").as_bytes()), Some(args));
     }
+}
+
+/// Rules of a user, one a line: what is refused is refused, and a user that they make is made again by
+/// the line that shows him.
+pub fn acl_rules(input: &[u8]) {
+    let table = Table::new();
+    let rules =
+        Rules { table: &table, all_channels: input.first().is_some_and(|byte| byte & 1 != 0) };
+    let words: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
+    let Some(user) = made(&rules, &words) else { return };
+    let line = user.describe();
+    let words: Vec<&[u8]> = line.split(|byte| *byte == b' ').skip(2).collect();
+    let again = made(&rules, &words).expect("what is shown can be read");
+    assert_eq!(again.describe(), line);
+    assert_eq!(again.rules(), user.rules());
+}
+
+/// The user that rules make, unless one is refused.
+fn made(rules: &Rules<'_>, words: &[&[u8]]) -> Option<User> {
+    let mut user = rules.new_user(b"u");
+    let joined = join_selectors(words).ok()?;
+    joined.iter().try_for_each(|rule| rules.apply(&mut user, rule)).ok()?;
+    Some(user)
 }
 
 /// Damaged snapshots: what is refused is refused, what is taken can be used and written again.

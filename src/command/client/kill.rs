@@ -3,12 +3,13 @@
 use super::list::ClientType;
 use crate::command::Ctx;
 use crate::resp::errors::{self, Reject};
-use crate::session::{Client, ClientFlags, ClientId};
+use crate::session::{Client, ClientFlags, ClientId, UserId};
 
 /// Conditions that a client must all meet.
 pub struct Filter<'a> {
     id: Option<i64>,
     kind: Option<ClientType>,
+    user: Option<UserId>,
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
     /// Older than this many seconds.
@@ -17,8 +18,15 @@ pub struct Filter<'a> {
 }
 
 impl<'a> Filter<'a> {
-    const ALL: Filter<'static> =
-        Filter { id: None, kind: None, addr: None, laddr: None, max_age_s: None, skip_me: true };
+    const ALL: Filter<'static> = Filter {
+        id: None,
+        kind: None,
+        user: None,
+        addr: None,
+        laddr: None,
+        max_age_s: None,
+        skip_me: true,
+    };
 
     /// The old form: by address, oneself included.
     pub fn address(addr: &'a [u8]) -> Filter<'a> {
@@ -39,9 +47,10 @@ impl<'a> Filter<'a> {
                 b"type" => filter.kind = Some(ClientType::parse(value)?),
                 b"addr" => filter.addr = Some(value),
                 b"laddr" => filter.laddr = Some(value),
-                // The default user is everybody.
-                b"user" if value == b"default" => {}
-                b"user" => return Err(errors::no_such_user(value)),
+                b"user" => {
+                    let user = ctx.state.users.find(value);
+                    filter.user = Some(user.ok_or_else(|| errors::no_such_user(value))?);
+                }
                 b"skipme" if ctx.args.is(at + 1, "yes") => filter.skip_me = true,
                 b"skipme" if ctx.args.is(at + 1, "no") => filter.skip_me = false,
                 _ => return Err(errors::SYNTAX.into()),
@@ -56,6 +65,7 @@ impl<'a> Filter<'a> {
         !passed_over
             && self.id.is_none_or(|id| i64::try_from(client.id) == Ok(id))
             && self.kind.is_none_or(|kind| ClientType::of(client) == kind)
+            && self.user.is_none_or(|user| client.user == user)
             && self.addr.is_none_or(|addr| client.addr.as_bytes() == addr)
             && self.laddr.is_none_or(|laddr| client.laddr.as_bytes() == laddr)
             && self.max_age_s.is_none_or(|age_s| now_s - client.created_s >= age_s)

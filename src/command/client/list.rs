@@ -103,7 +103,7 @@ fn describe(client: &Client, state: &State, call: &Call) -> String {
         line,
         "id={} addr={} laddr={} fd={} name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={queued} \
          qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={buffers} omem={} tot-mem={} events={} cmd={command} \
-         user=default redir={} resp={} lib-name={} lib-ver={}",
+         user={} redir={} resp={} lib-name={} lib-ver={}",
         client.id,
         client.addr,
         client.laddr,
@@ -126,6 +126,7 @@ fn describe(client: &Client, state: &State, call: &Call) -> String {
         waiting,
         state.memory_of(client) + call.args,
         if client.has(ClientFlags::SENDING) { "rw" } else { "r" },
+        String::from_utf8_lossy(state.users.get(client.user).name()),
         redirect(client.tracking.as_deref()),
         if client.protocol == Protocol::Resp3 { 3 } else { 2 },
         text(&client.lib_name),

@@ -16,7 +16,7 @@ use super::ctx::{Ctx, EventClass};
 use super::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
-use super::{Args, bounded};
+use super::{Args, acl, bounded};
 use crate::ds::listpack::Item;
 use crate::keyspace::{Db, Expiry};
 use crate::resp::REPLY_BYTES_MAX;
@@ -96,15 +96,24 @@ const ALPHA: Arg = Arg::word("sorting", "ALPHA").optional();
 /// SORT key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC] [ALPHA]
 /// [STORE destination]
 fn sort(ctx: &mut Ctx) -> Outcome {
-    let options = Options::parse(&ctx.args, Store::Allowed)?;
+    let options = parse(ctx, Store::Allowed)?;
     run(ctx, &options)
 }
 
 /// SORT_RO key [BY pattern] [LIMIT offset count] [GET pattern [GET pattern ...]] [ASC | DESC]
 /// [ALPHA]
 fn sort_ro(ctx: &mut Ctx) -> Outcome {
-    let options = Options::parse(&ctx.args, Store::Refused)?;
+    let options = parse(ctx, Store::Refused)?;
     run(ctx, &options)
+}
+
+/// The options, once it is known that the user may follow patterns to wherever they lead.
+fn parse<'a>(ctx: &mut Ctx<'a>, store: Store) -> Result<Options<'a>, Reject> {
+    let reach = match acl::reads_any_key(ctx) {
+        true => Reach::All,
+        false => Reach::Arguments,
+    };
+    Options::parse(&ctx.args, store, reach)
 }
 
 /// Reads all, orders it, and replies or stores what LIMIT leaves.
@@ -305,8 +314,18 @@ enum Store {
     Refused,
 }
 
+/// The keys that the user may read.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Reach {
+    #[default]
+    All,
+    /// Those that the call names.
+    Arguments,
+}
+
 #[derive(Default)]
 struct Options<'a> {
+    reach: Reach,
     by: Option<Pattern<'a>>,
     /// BY was given something that leads nowhere: the order stays what it is.
     unsorted: bool,
@@ -329,8 +348,8 @@ enum Order<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: &Args<'a>, store: Store) -> Result<Options<'a>, Reject> {
-        let mut options = Options::default();
+    fn parse(args: &Args<'a>, store: Store, reach: Reach) -> Result<Options<'a>, Reject> {
+        let mut options = Options { reach, ..Options::default() };
         let mut at = 2;
         while at < args.len() {
             at += options.take(args, at, store)?;
@@ -358,10 +377,16 @@ impl<'a> Options<'a> {
                 self.store = Some(value);
             } else if args.is(at, "by") {
                 let pattern = Pattern::parse(value);
+                if self.reach == Reach::Arguments && value.contains(&b'*') {
+                    return Err(errors::SORT_BY_DENIED.into());
+                }
                 self.by = Some(pattern);
                 // Once said, it holds, whatever another BY says.
                 self.unsorted |= !matches!(pattern, Pattern::Key { .. });
             } else if args.is(at, "get") {
+                if self.reach == Reach::Arguments {
+                    return Err(errors::SORT_GET_DENIED.into());
+                }
                 self.gets.push(Pattern::parse(value));
             } else {
                 return Err(errors::SYNTAX.into());

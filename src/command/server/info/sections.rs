@@ -11,6 +11,7 @@ use crate::command::state::State;
 use crate::config::REDIS_VERSION;
 use crate::config::usage::{BUILD_ID, SIDERING_VERSION};
 use crate::keyspace::MemoryFigures;
+use crate::observe::Reason;
 use crate::session::Client;
 use crate::session::pubsub::Kind;
 
@@ -174,13 +175,11 @@ pub fn stats(text: &mut Text, state: &mut State) {
     text.fields(&[("io_threaded_reads_processed", 0), ("io_threaded_writes_processed", 0)]);
     text.fields(&[("reply_buffer_shrinks", 0), ("reply_buffer_expands", 0)]);
     event_loop(text, state);
-    // Without access lists, to be denied is to give the wrong password.
-    let denied = state.stats.errors.get("WRONGPASS").copied().unwrap_or(0);
-    text.field("acl_access_denied_auth", denied);
     text.fields(&[
-        ("acl_access_denied_cmd", 0),
-        ("acl_access_denied_key", 0),
-        ("acl_access_denied_channel", 0),
+        ("acl_access_denied_auth", state.acl_log.denied(Reason::Auth)),
+        ("acl_access_denied_cmd", state.acl_log.denied(Reason::Command)),
+        ("acl_access_denied_key", state.acl_log.denied(Reason::Key)),
+        ("acl_access_denied_channel", state.acl_log.denied(Reason::Channel)),
     ]);
 }
 

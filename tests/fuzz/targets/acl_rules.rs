@@ -1,0 +1,8 @@
+//! Rules of users.
+#![no_main]
+
+#[path = "../properties.rs"]
+#[allow(dead_code)] // each target uses one property
+mod properties;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| properties::acl_rules(input));
