@@ -10,6 +10,7 @@ use super::State;
 use crate::base::alloc;
 use crate::base::clock::stamp;
 use crate::keyspace::Evicted;
+use crate::observe::latency::Event;
 use crate::resp::errors::{self, Outcome};
 
 /// What a command may allocate at once without asking first, and what a client may always send or be
@@ -122,6 +123,7 @@ impl State {
                 break;
             }
         }
+        self.note_latency_since(Event::EvictionCycle, start);
         let exceeded = alloc::used() > max;
         self.note_exceeded(exceeded);
         let fails = exceeded && !self.keyspace.may_shrink();

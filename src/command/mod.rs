@@ -104,6 +104,7 @@ const GROUPS: &[&[Command]] = &[
     config::COMMANDS,
     server::dataset::COMMANDS,
     server::info::COMMANDS,
+    server::latency::COMMANDS,
     server::lolwut::COMMANDS,
     server::memory::COMMANDS,
     wait::COMMANDS,

@@ -11,11 +11,12 @@ use super::output::Laggards;
 use super::server::background::Background;
 use super::server::save::Snapshots;
 use super::table::Table;
-use crate::base::clock::{Clock, Stamp};
+use crate::base::clock::{Clock, Stamp, stamp};
 use crate::base::rng::Rng;
 use crate::config::{Appendfsync, Config, MaxmemoryPolicy};
 use crate::keyspace::{Keyspace, Order, Policy, Scope};
-use crate::observe::{AclLog, AppendFacts, Facts, Loading, SlowLog, Stats};
+use crate::observe::latency::{Event, Sample};
+use crate::observe::{AclLog, AppendFacts, Facts, Latency, Loading, SlowLog, Stats};
 use crate::resp::errors::Reject;
 use crate::resp::{Broadcast, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
@@ -51,6 +52,7 @@ pub struct State {
     pub followed: bool,
     pub stats: Stats,
     pub slowlog: SlowLog,
+    pub latency: Latency,
     pub facts: Facts,
     pub snapshots: Snapshots,
     /// Files are being loaded.
@@ -225,6 +227,19 @@ impl State {
     pub fn apply_durability(&mut self) {
         let always = self.config.appendfsync == Appendfsync::Always;
         self.keyspace.set_marking(always && self.append.is_on);
+    }
+
+    /// Notes what took long, if that is watched.
+    pub fn note_latency(&mut self, event: Event, nanos: u64) {
+        let (ms, threshold_ms) = (nanos / 1_000_000, self.config.latency_monitor_threshold);
+        if threshold_ms != 0 && ms >= threshold_ms {
+            self.latency.note(event, Sample { time_s: self.clock.unix_s(), ms });
+        }
+    }
+
+    /// As [`State::note_latency`], for what began at `start` and is over.
+    pub fn note_latency_since(&mut self, event: Event, start: Stamp) {
+        self.note_latency(event, self.clock.elapsed_ns(start, stamp()));
     }
 
     /// Whether CLIENT PAUSE is in force.

@@ -270,7 +270,6 @@ const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
 const SCRIPTS: &str = "scripts";
 const STREAMS: &str = "streams";
-const LATENCY: &str = "latency statistics";
 const NO_DEFRAG: &str = "entries are always defragmented, a page at a time";
 const NO_FORK: &str = "there are no child processes";
 const NO_TICK: &str = "there is no timer tick";
@@ -594,15 +593,12 @@ pub static TABLE: &[Param] = &[
         .doc("Entries of the slow log."),
     int("latency-monitor-threshold", "0", 0, LONG_MAX)
         .field(field!(latency_monitor_threshold))
-        .later(LATENCY)
         .doc("Milliseconds from which LATENCY remembers an event; 0 none."),
     flag("latency-tracking", "yes")
         .field(field!(latency_tracking))
-        .later(LATENCY)
         .doc("Keep latencies per command."),
     Param::new("latency-tracking-info-percentiles", "50 99 99.9", Kind::Percentiles)
         .field(field!(latency_tracking_info_percentiles))
-        .later(LATENCY)
         .doc("Percentiles of INFO latencystats."),
     Param::new("notify-keyspace-events", "", Kind::KeyspaceEvents)
         .field(field!(notify_keyspace_events))

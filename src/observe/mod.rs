@@ -4,12 +4,16 @@
 
 pub mod acl;
 pub mod append;
+pub mod durations;
+pub mod latency;
 pub mod loading;
 pub mod slowlog;
 pub mod stats;
 
 pub use acl::{AclEntry, AclLog, Denial, Reason};
 pub use append::AppendFacts;
+pub use durations::Durations;
+pub use latency::Latency;
 pub use loading::Loading;
 pub use slowlog::{Slow, SlowEntry, SlowLog};
 pub use stats::{CommandStats, Facts, Stats};

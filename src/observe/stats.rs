@@ -1,5 +1,6 @@
 //! The counters behind INFO's stats, commandstats and errorstats sections.
 
+use super::Durations;
 use hashbrown::HashMap;
 
 /// Distinct error codes that are counted; past it a client is making them up.
@@ -25,6 +26,8 @@ pub struct CommandStats {
 pub struct Stats {
     /// By row of the command table.
     pub commands: Vec<CommandStats>,
+    /// How long the calls took, by row, with `latency-tracking`.
+    pub latencies: Vec<Option<Box<Durations>>>,
     /// By error code ("ERR", "WRONGTYPE").
     pub errors: HashMap<Box<str>, u64, foldhash::fast::RandomState>,
     pub total_errors: u64,
@@ -49,7 +52,9 @@ pub struct Stats {
 impl Stats {
     /// Counters for `rows` commands.
     pub fn new(rows: usize) -> Stats {
-        Stats { commands: vec![CommandStats::default(); rows], ..Stats::default() }
+        let commands = vec![CommandStats::default(); rows];
+        let latencies = (0..rows).map(|_| None).collect();
+        Stats { commands, latencies, ..Stats::default() }
     }
 
     /// CONFIG RESETSTAT: back to zero; the peak becomes what is used now.

@@ -8,6 +8,7 @@
 
 use super::gate::Gate;
 use super::{Server, restore};
+use crate::base::clock::{Stamp, stamp};
 use crate::base::disk;
 use crate::base::sys::error_text;
 use crate::clerk::Job;
@@ -15,6 +16,7 @@ use crate::command::server::background::Purpose;
 use crate::config::Appendfsync;
 use crate::io::{IoError, Op};
 use crate::observe::AppendFacts;
+use crate::observe::latency::Event;
 use crate::persist::aof::{Manifest, Place, Writer};
 use crate::persist::policy::{self, Act, Promise};
 use std::fs::File;
@@ -34,6 +36,8 @@ pub(super) struct Log {
     pub(super) gate: Gate,
     /// Unix time in milliseconds before which nothing is synced, with `everysec`.
     next_sync_ms: i64,
+    /// When the sync in flight began.
+    sync_start: Stamp,
     /// Unix time in milliseconds of the next try, after a write that found no space.
     retry_ms: Option<i64>,
     /// The file that grows follows no base yet and has no name of its own.
@@ -51,6 +55,7 @@ impl Log {
             writer,
             gate: Gate::default(),
             next_sync_ms: 0,
+            sync_start: stamp(),
             retry_ms: None,
             broken: false,
             cut: 0,
@@ -102,6 +107,7 @@ impl Server {
     }
 
     fn write_records(&mut self) {
+        let start = stamp();
         let (log, effects) = (&mut self.log, &mut self.state.effects);
         let Some(writer) = &mut log.writer else { return };
         let config = &self.state.config;
@@ -117,6 +123,7 @@ impl Server {
         }
         effects.clear();
         self.state.append.size = writer.offset();
+        self.state.note_latency_since(Event::AofWrite, start);
         self.end_group();
         if self.log.retry_ms.take().is_some() {
             log::warn!("AOF write error looks solved, Redis can write again.");
@@ -188,6 +195,7 @@ impl Server {
     fn sync_log(&mut self) {
         let Some(writer) = &self.log.writer else { return };
         let file = Arc::clone(writer.file());
+        self.log.sync_start = stamp();
         self.log.gate.sync_begins();
         self.driver.submit(Op::Sync { file });
     }
@@ -206,6 +214,9 @@ impl Server {
 
     /// The sync in flight is over.
     pub(super) fn log_synced(&mut self, result: Result<(), IoError>) {
+        if self.state.config.appendfsync == Appendfsync::Always {
+            self.state.note_latency_since(Event::AofFsyncAlways, self.log.sync_start);
+        }
         match result {
             Ok(()) => {
                 let waiting = self.log.gate.synced();

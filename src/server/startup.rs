@@ -18,7 +18,7 @@ use crate::config::usage::SIDERING_VERSION;
 use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
-use crate::observe::{AclLog, AppendFacts, Facts, SlowLog, Stats};
+use crate::observe::{AclLog, AppendFacts, Facts, Latency, SlowLog, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -248,6 +248,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         events: 0,
         followed: false,
         slowlog: SlowLog::default(),
+        latency: Latency::default(),
         facts,
         snapshots,
         loading: None,

@@ -4,6 +4,7 @@ use super::connection::conn_id;
 use super::{Server, figures};
 use crate::base::alloc;
 use crate::base::clock::{Clock, Stamp, stamp, unix_us_now};
+use crate::observe::latency::Event;
 use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -108,12 +109,16 @@ impl Server {
         let state = &mut self.state;
         let clock = state.clock.clone();
         let slice_ns = SLICE_NS.max(clock.elapsed_ns(start, stamp()) / 2);
+        let expiry = stamp();
         // While clients are paused the data set stands still.
         let expiring = !state.paused()
             && in_slice(&clock, slice_ns, || state.keyspace.expire_due(EXPIRE_RECORDS));
+        state.note_latency_since(Event::ExpireCycle, expiry);
         let freeing = in_slice(&clock, slice_ns, || state.keyspace.lazyfree(LAZYFREE_PIECES));
         // What was deleted still counts; only once it is freed is it known what else must go.
+        let eviction = stamp();
         let evicting = !freeing && in_slice(&clock, slice_ns, || state.evict_some());
+        state.note_latency_since(Event::EvictionCycle, eviction);
         if state.has_followers() {
             state.tell_records(None);
         }

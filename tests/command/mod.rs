@@ -13,6 +13,7 @@ mod hash;
 mod hash_expire;
 mod hyperloglog;
 mod introspect;
+mod latency;
 mod list;
 mod list_blocking;
 mod memory;

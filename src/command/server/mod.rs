@@ -5,6 +5,7 @@
 pub mod background;
 pub mod dataset;
 pub mod info;
+pub mod latency;
 pub mod lolwut;
 pub mod memory;
 pub mod process;

@@ -315,8 +315,20 @@ pub fn errorstats(text: &mut Text, state: &mut State) {
     }
 }
 
-/// `# Latencystats`
-pub fn latencystats(_text: &mut Text, _state: &mut State) {}
+/// `# Latencystats`: percentiles of what each command took.
+pub fn latencystats(text: &mut Text, state: &mut State) {
+    if !state.config.latency_tracking {
+        return;
+    }
+    for (id, row) in state.table.iter() {
+        let Some(durations) = &state.stats.latencies[id.0 as usize] else { continue };
+        let percentile =
+            |percent: &f64| format!("p{percent}={:.3}", durations.percentile_us(*percent));
+        let percents = &state.config.latency_tracking_info_percentiles;
+        let list: Vec<String> = percents.iter().map(percentile).collect();
+        text.field(&format!("latency_percentiles_usec_{}", row.full_name()), list.join(","));
+    }
+}
 
 /// `# Cluster`
 pub fn cluster(text: &mut Text, _state: &mut State) {
