@@ -53,6 +53,8 @@ pub enum Job {
     /// Creates an empty file that is there after a power cut, and then puts `naming` in the place of
     /// the file of that path. Reported as `Opened` or `Failed`.
     Open { path: PathBuf, naming: Option<(PathBuf, Vec<u8>)> },
+    /// Names a log anew. Not reported.
+    Name(Naming),
     /// Deletes the file that a log grew in whose first base failed. Not reported.
     Delete(PathBuf),
 }
@@ -236,6 +238,10 @@ impl Worker {
             Job::Open { path, naming } => {
                 let opened = files::open(&path, naming.as_ref());
                 Some(opened.map_or_else(Report::Failed, Report::Opened))
+            }
+            Job::Name(naming) => {
+                files::name(&naming).unwrap_or_else(|failure| log::warn!("{failure}"));
+                None
             }
             Job::Delete(path) => {
                 files::delete(&path, "temp incr aof");

@@ -13,7 +13,7 @@ use super::state::{Request, State};
 use crate::base::{alloc, log, sys};
 use crate::clerk::files::replace;
 use crate::config::rewrite::rewrite;
-use crate::config::{Change, Config, SetError};
+use crate::config::{self, Change, Config, SetError};
 use crate::resp::errors::{self, Outcome};
 use crate::session::ClientFlags;
 
@@ -73,9 +73,6 @@ const CONFIG: &[Command] = &[
 const ADMIN_UNSCRIPTED: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
-/// What says where files are and which.
-const FIXED_WHILE_LOADING: [&str; 2] = ["appendonly", "dir"];
-
 /// CONFIG GET parameter [parameter ...]
 fn config_get(ctx: &mut Ctx) -> Outcome {
     let patterns: Vec<_> = ctx.args.from(2).collect();
@@ -98,10 +95,8 @@ fn config_set(ctx: &mut Ctx) -> Outcome {
     let local = ctx.client().has(ClientFlags::LOCAL);
     let words: Vec<_> = ctx.args.from(2).collect();
     let pairs: Vec<_> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    let fixed = |&(name, _): &(&[u8], _)| {
-        FIXED_WHILE_LOADING.iter().any(|fixed| fixed.as_bytes().eq_ignore_ascii_case(name))
-    };
-    if ctx.state.loading.is_some() && pairs.iter().any(fixed) {
+    let loading = ctx.state.loading.is_some();
+    if loading && pairs.iter().any(|(name, _)| config::is_fixed_while_loading(name)) {
         return Err(errors::LOADING.into());
     }
     let before = ctx.state.config.clone();
@@ -139,6 +134,7 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
             }
             "notify-keyspace-events" => state.apply_followers(),
             "appendonly" => state.requests.push(Request::ApplyAppendonly),
+            "aof-disable-auto-gc" => state.requests.push(Request::DeleteHistory),
             "appendfsync" => state.apply_durability(),
             "save" | "stop-writes-on-bgsave-error" => state.apply_disk_errors(),
             "aof-timestamp-enabled" => state.effects.annotate(state.config.aof_timestamp_enabled),
@@ -216,6 +212,7 @@ fn rewrite_file(path: &Path, config: &Config) -> Result<(), String> {
 fn config_resetstat(ctx: &mut Ctx) -> Outcome {
     ctx.state.stats.reset(alloc::used());
     ctx.state.keyspace.reset_counters();
+    (ctx.state.snapshots.saves, ctx.state.background.rewrites) = (0, 0);
     ctx.reply.ok();
     Ok(())
 }

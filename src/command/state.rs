@@ -87,6 +87,8 @@ pub enum Request {
     Close(ClientId),
     /// Keep an append log or not, as the configuration says.
     ApplyAppendonly,
+    /// Delete files of the log that are no longer needed, if that is wanted now.
+    DeleteHistory,
     /// CONFIG SET of port or bind: the client waits for the outcome, or, in a transaction, nobody
     /// does. `before` is what to go back to.
     Rebind {

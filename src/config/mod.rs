@@ -212,6 +212,8 @@ config! {
     aof_use_rdb_preamble: bool,
     /// Note in the append log when things happened.
     aof_timestamp_enabled: bool,
+    /// Keep files of the append log that newer ones have replaced.
+    aof_disable_auto_gc: bool,
     /// Do not synchronise the append log while a snapshot is taken.
     no_appendfsync_on_rewrite: bool,
     /// Growth of the append log in percent that starts a rewrite; 0: none does.
@@ -326,6 +328,11 @@ impl Config {
 /// Whether the value of this parameter must be kept out of MONITOR, SLOWLOG and the log.
 pub fn is_secret(name: &[u8]) -> bool {
     table::find(name).is_some_and(|index| TABLE[index].sensitive)
+}
+
+/// Whether the parameter of that name cannot be set while files are loaded.
+pub fn is_fixed_while_loading(name: &[u8]) -> bool {
+    table::find(name).is_some_and(|index| TABLE[index].fixed_while_loading)
 }
 
 fn push_once<'a>(

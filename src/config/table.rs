@@ -53,6 +53,8 @@ pub struct Param {
     pub immutable: bool,
     /// Set at run time only where `enable-protected-configs` permits.
     pub protected: bool,
+    /// Cannot be set while files are loaded: it says where those are, or which.
+    pub fixed_while_loading: bool,
     /// The value must not appear in MONITOR, SLOWLOG or the log.
     pub sensitive: bool,
     /// CONFIG GET shows it by its exact name only.
@@ -73,6 +75,7 @@ impl Param {
             store: Store::Kept,
             immutable: false,
             protected: false,
+            fixed_while_loading: false,
             sensitive: false,
             hidden: false,
             effect: Effect::Now,
@@ -97,6 +100,11 @@ impl Param {
 
     const fn protected(mut self) -> Param {
         self.protected = true;
+        self
+    }
+
+    const fn fixed_while_loading(mut self) -> Param {
+        self.fixed_while_loading = true;
         self
     }
 
@@ -264,7 +272,6 @@ const ULONG_MAX: i128 = u64::MAX as i128;
 const PORT_MAX: i128 = u16::MAX as i128;
 const MIB: i128 = 1 << 20;
 
-const PERSISTENCE: &str = "persistence";
 const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
@@ -615,6 +622,7 @@ pub static TABLE: &[Param] = &[
     Param::new("dir", ".", Kind::Directory)
         .field(field!(dir))
         .protected()
+        .fixed_while_loading()
         .doc("Working directory, where data files live."),
     Param::new("save", "3600 1 300 100 60 10000", Kind::Save)
         .field(field!(save))
@@ -623,7 +631,10 @@ pub static TABLE: &[Param] = &[
         .field(field!(dbfilename))
         .protected()
         .doc("Name of the snapshot."),
-    flag("appendonly", "no").field(field!(appendonly)).doc("Keep an append log."),
+    flag("appendonly", "no")
+        .field(field!(appendonly))
+        .fixed_while_loading()
+        .doc("Keep an append log."),
     checked("appendfilename", "appendonly.aof", log_name)
         .field(field!(appendfilename))
         .immutable()
@@ -663,8 +674,8 @@ pub static TABLE: &[Param] = &[
         .never("files are always synchronised in steps")
         .doc("Synchronise a rewrite in steps."),
     flag("aof-disable-auto-gc", "no")
+        .field(field!(aof_disable_auto_gc))
         .hidden()
-        .later(PERSISTENCE)
         .doc("Keep log files that are no longer needed."),
     flag("stop-writes-on-bgsave-error", "yes")
         .field(field!(stop_writes_on_bgsave_error))
@@ -744,6 +755,7 @@ pub static TABLE: &[Param] = &[
         .later(REPLICATION)
         .doc("Replicas not to wait beyond; 0 waits."),
     choice("repl-diskless-load", "disabled", &[("disabled", 0), ("on-empty-db", 1), ("swapdb", 2)])
+        .fixed_while_loading()
         .later(REPLICATION)
         .doc("Load a full sync from the socket."),
     flag("repl-disable-tcp-nodelay", "no")

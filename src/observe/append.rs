@@ -17,6 +17,8 @@ pub struct AppendFacts {
     pub write_error: Option<String>,
     /// Why a sync failed, until there is a new base.
     pub sync_error: Option<String>,
+    /// Whether a sync is in flight.
+    pub syncing: bool,
     /// The last group of records that was written.
     pub written: u64,
     /// The last one of which it is known that a power cut cannot take it back.

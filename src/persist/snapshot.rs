@@ -1,4 +1,5 @@
-//! A snapshot in the making: what the keyspace's walk hands out, as pieces of a file.
+//! A snapshot in the making: what the keyspace hands out, in a walk or all at once, as pieces of a
+//! file.
 //!
 //! Keys that are about to change come in between the parts of a large value. An RDB file cannot hold
 //! the one within the other, so they are kept aside until the value is complete.
@@ -12,6 +13,7 @@ use crate::base::lzf::Compressor;
 use crate::clerk::Piece;
 use crate::keyspace::{Keyspace, Snap, Taken, Taker};
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::mem::{replace, take};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
@@ -100,12 +102,43 @@ impl Format {
     }
 }
 
-/// A whole file without keys.
-pub fn empty(format: Format, header: &Header<'_>) -> Vec<u8> {
-    let (mut chunk, mut bytes) = (format.chunk(0), Vec::new());
-    format.begin(&mut chunk, header);
-    format.end(&mut chunk);
-    chunk.finish(&mut Compressor::new(), &mut bytes);
+/// Hands a snapshot of what `keyspace` holds to `put`, piece by piece, while everybody waits.
+///
+/// # Errors
+/// The first one of `put`, after which nothing more is handed to it.
+pub fn write<E>(
+    keyspace: &Keyspace,
+    format: Format,
+    header: &Header<'_>,
+    mut put: impl FnMut(&dyn Piece) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut snapshot = Snapshot::new(keyspace, format, header);
+    let mut recorder = Recorder(Rc::clone(&snapshot.0));
+    let mut outcome = Ok(());
+    for db in 0..keyspace.databases() {
+        // Whoever reads the file decides what is past its deadline.
+        keyspace.view(db).for_each_held(&mut |key, value, facts| {
+            let snap = Snap { db, key, value, facts: *facts };
+            let mut taken = Taken::Part;
+            while outcome.is_ok() && taken == Taken::Part {
+                taken = recorder.take_some(&snap);
+                if snapshot.has_piece() {
+                    outcome = put(&*snapshot.take_piece());
+                }
+            }
+        });
+    }
+    outcome?;
+    put(&*snapshot.finish())
+}
+
+/// A whole file of what `keyspace` holds.
+pub fn file(keyspace: &Keyspace, format: Format, header: &Header<'_>) -> Vec<u8> {
+    let (mut compressor, mut bytes) = (Compressor::new(), Vec::new());
+    let Ok(()) = write::<Infallible>(keyspace, format, header, |piece| {
+        piece.render(&mut compressor, &mut bytes);
+        Ok(())
+    });
     if format.has_sum() {
         let sum = crc64(&bytes);
         bytes.extend_from_slice(&sum.to_le_bytes());
@@ -141,15 +174,19 @@ struct Section {
 impl Snapshot {
     /// Begins a snapshot of what `keyspace` holds now, to be gone on with by [`Keyspace::walk`].
     pub fn begin(keyspace: &mut Keyspace, format: Format, header: &Header<'_>) -> Snapshot {
+        let snapshot = Snapshot::new(keyspace, format, header);
+        keyspace.begin_walk(Box::new(Recorder(Rc::clone(&snapshot.0))));
+        snapshot
+    }
+
+    fn new(keyspace: &Keyspace, format: Format, header: &Header<'_>) -> Snapshot {
         let sizes = (0..keyspace.databases()).map(|db| keyspace.view(db));
         let sizes = sizes.map(|db| (db.len(), db.expires())).collect();
         let (mut file, aside) = (Section::new(format), Section::new(format));
         format.begin(&mut file.chunk, header);
         let spare = Spare::default();
         let tape = Tape { file, aside, progress: None, sizes, format, spare };
-        let snapshot = Snapshot(Rc::new(RefCell::new(tape)));
-        keyspace.begin_walk(Box::new(Recorder(Rc::clone(&snapshot.0))));
-        snapshot
+        Snapshot(Rc::new(RefCell::new(tape)))
     }
 
     /// Bytes that were not handed over, and room for more.

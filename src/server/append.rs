@@ -72,6 +72,17 @@ impl Log {
         self.unbased
     }
 
+    /// Takes out of what it consists of what is history; what it consisted of if there was any.
+    pub(super) fn forget_history(&mut self) -> Option<Manifest> {
+        let writer = self.writer.as_mut()?;
+        let manifest = writer.manifest().clone();
+        if manifest.history.is_empty() {
+            return None;
+        }
+        writer.set_manifest(Manifest { history: Vec::new(), ..manifest.clone() });
+        Some(manifest)
+    }
+
     /// What it consists of, if one is kept.
     pub(super) fn manifest(&self) -> Option<&Manifest> {
         self.writer.as_ref().map(Writer::manifest)
@@ -197,6 +208,7 @@ impl Server {
         let file = Arc::clone(writer.file());
         self.log.sync_start = stamp();
         self.log.gate.sync_begins();
+        self.state.append.syncing = true;
         self.driver.submit(Op::Sync { file });
     }
 
@@ -217,6 +229,7 @@ impl Server {
         if self.state.config.appendfsync == Appendfsync::Always {
             self.state.note_latency_since(Event::AofFsyncAlways, self.log.sync_start);
         }
+        self.state.append.syncing = false;
         match result {
             Ok(()) => {
                 let waiting = self.log.gate.synced();
@@ -278,8 +291,7 @@ impl Server {
 
     /// A new base of `bytes` and the file after it hold everything: what went wrong before no longer
     /// matters, and who waited for it need not wait for that.
-    pub(super) fn log_was_rewritten(&mut self, mut manifest: Manifest, bytes: u64) {
-        manifest.history.clear();
+    pub(super) fn log_was_rewritten(&mut self, manifest: Manifest, bytes: u64) {
         let log = &mut self.log;
         let Some(writer) = &mut log.writer else { return };
         writer.set_manifest(manifest);

@@ -23,6 +23,7 @@ impl Server {
             Request::Close(id) => self.close(id),
             Request::ApplyAppendonly => self.apply_appendonly(),
             Request::Rebind { client, parameter, before } => self.rebind(client, parameter, before),
+            Request::DeleteHistory => self.delete_history(),
             Request::ForgetSnapshots => self.forget_snapshots(),
             Request::LoadLog(id) => self.load_log(id),
             Request::Release(id) => self.release(id),

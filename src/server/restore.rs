@@ -10,10 +10,10 @@ use crate::command::State;
 use crate::command::load::{self, Host, LoadError};
 use crate::command::replay::Replayer;
 use crate::config::Config;
-use crate::keyspace::FlushMode;
+use crate::keyspace::{FlushMode, Keyspace};
 use crate::observe::AppendFacts;
 use crate::persist::aof::{self, Manifest, Part, Place, Repair, Writer};
-use crate::persist::snapshot::empty;
+use crate::persist::snapshot;
 use std::fs;
 use std::path::Path;
 
@@ -82,9 +82,11 @@ impl Server {
         }
         let state = &mut self.state;
         let format = state.base_format();
-        let empty = empty(format, &state.snapshot_header(true));
+        let empty = snapshot::file(&Keyspace::new(1, 0), format, &state.snapshot_header(true));
         let mut writer = Writer::open(place, manifest, (format.suffix(), &empty))?;
-        writer.delete_history()?;
+        if !state.config.aof_disable_auto_gc {
+            writer.delete_history()?;
+        }
         state.append = AppendFacts { is_on: true, ..AppendFacts::default() };
         (state.append.size, state.append.older) = writer.sizes();
         state.append.base = state.append.total();
@@ -121,7 +123,7 @@ fn replay(
 ) -> Result<(), String> {
     let size = |part: &Part| fs::metadata(place.path(&part.name)).map_or(0, |data| data.len());
     let bytes = manifest.parts().map(size).sum();
-    aof::load::load(place, manifest, repair, &mut Replayer::begin(host, bytes)).map(|_| ())
+    aof::load::load(place, manifest, repair, &mut Replayer::begin(host, bytes))
 }
 
 /// Where the log is.

@@ -96,6 +96,7 @@ impl Server {
         match purpose {
             Purpose::Save => {
                 log::info!("Background saving started");
+                self.state.snapshots.saves += 1;
                 let path = PathBuf::from(&self.state.config.dbfilename);
                 let temporary = path.with_file_name(format!("temp-bg-{}.rdb", process::id()));
                 self.begin_walk(temporary, path, self.state.rdb_format(), None);
@@ -235,24 +236,44 @@ impl Server {
     }
 
     fn finish_walk(&mut self) {
-        let Phase::Walking(snapshot, next) = take(&mut self.underway.phase) else { return };
+        let Phase::Walking(snapshot, mut next) = take(&mut self.underway.phase) else { return };
         self.clerk.give(Job::Write(snapshot.finish()));
-        let naming = next.as_ref().map(|manifest| self.naming(manifest));
+        let naming = next.as_mut().map(|manifest| {
+            let naming = self.naming(manifest);
+            if !naming.obsolete.is_empty() {
+                manifest.history.clear();
+            }
+            naming
+        });
         self.clerk.give(Job::Finish { naming });
         self.underway.phase = Phase::Writing(next);
     }
 
-    /// How the log becomes what `manifest` says, in which what is no longer needed is history.
+    /// How the log becomes what `manifest` says, in which what is no longer needed is history, and is
+    /// deleted unless it is to be kept.
     fn naming(&self, manifest: &Manifest) -> Naming {
         let place = self.log_place();
         let last = Manifest { history: Vec::new(), ..manifest.clone() };
+        let keeps = self.state.config.aof_disable_auto_gc;
+        let obsolete = manifest.history.iter().filter(|_| !keeps);
         let grows_in = manifest.incr.last().filter(|_| self.log.is_unbased());
         Naming {
             rename: grows_in.map(|part| (place.unbased_path(), place.path(&part.name))),
             path: place.manifest_path(),
             manifest: manifest.to_string().into(),
-            obsolete: manifest.history.iter().map(|part| place.path(&part.name)).collect(),
+            obsolete: obsolete.map(|part| place.path(&part.name)).collect(),
             manifest_without: last.to_string().into(),
+        }
+    }
+
+    /// Deletes what newer files of the log have replaced. A rewrite that is under way does so at its end.
+    pub(super) fn delete_history(&mut self) {
+        let rewriting = self.state.background.running() == Some(Purpose::Rewrite);
+        if rewriting || self.log.is_unbased() || self.state.config.aof_disable_auto_gc {
+            return;
+        }
+        if let Some(manifest) = self.log.forget_history() {
+            self.clerk.give(Job::Name(self.naming(&manifest)));
         }
     }
 

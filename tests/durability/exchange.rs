@@ -119,7 +119,7 @@ fn our_rewritten_log_is_redis_log() {
         super::fill(&mut ours.client());
         fill(&ours);
         ours.client().run("BGREWRITEAOF");
-        ours.wait_until("it is rewritten", |server| server.info("aof_rewrites") == "1");
+        super::wait_for_end(&ours);
         fill_more(&ours);
         copy_log(ours.dir(), theirs.dir());
         theirs.restart();

@@ -1,6 +1,7 @@
 //! Snapshots that are taken while the server goes on.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use super::{NEVER_DONE, unfinished, wait_for_end};
 use crate::support::aof::WITH_LOG;
@@ -109,12 +110,12 @@ fn a_log_can_be_begun_and_ended_while_the_server_runs() {
         let mut client = server.client();
         fill(&mut client, 1000);
         client.check("CONFIG SET appendonly yes", ok());
-        server.wait_until("it has its base", |server| server.info("aof_rewrites") == "1");
+        wait_for_end(server);
         client.check("SET late 1", ok());
         client.check("CONFIG SET appendonly no", ok());
         client.check("SET too-late 1", ok());
         client.check("CONFIG SET aof-use-rdb-preamble no appendonly yes", ok());
-        server.wait_until("it has another", |server| server.info("aof_rewrites") == "2");
+        wait_for_end(server);
         client.check("SET last 1", ok());
         let digest = client.run("DEBUG DIGEST");
         server.restart_with(&["--appendonly", "yes"]);
@@ -184,7 +185,30 @@ fn a_base_is_given_up_while_it_is_written_when_no_log_is_wanted_any_more() {
         wait_for_end(server);
         assert!(server.log().contains("Killing running AOF rewrite child"));
         assert_eq!(server.info("aof_last_bgrewrite_status"), "ok");
-        assert_eq!((unfinished(server), server.info("aof_rewrites")), (0, "0".into()));
+        assert_eq!((unfinished(server), server.info("aof_rewrites")), (0, "1".into()));
+        client.check("CONFIG RESETSTAT", ok());
+        assert_eq!(server.info("aof_rewrites"), "0");
+    });
+}
+
+#[test]
+fn files_of_the_log_that_are_not_needed_stay_while_that_is_wanted() {
+    each_backend_with_mut(&[&WITH_LOG[..], &["--aof-disable-auto-gc", "yes"]].concat(), |server| {
+        let files =
+            |server: &Server| fs::read_dir(server.dir().join("appendonlydir")).map(Iterator::count);
+        for _ in 0..2 {
+            server.client().run("BGREWRITEAOF");
+            wait_for_end(server);
+        }
+        assert_eq!(files(server).expect("it"), 7);
+        server.restart();
+        assert_eq!(files(server).expect("it"), 7);
+        server.client().check("CONFIG SET aof-disable-auto-gc no", ok());
+        server.wait_until("they are gone", |server| files(server).expect("it") == 3);
+        server.wait_until("nothing names them", |server| {
+            let manifest = server.dir().join("appendonlydir/appendonly.aof.manifest");
+            !fs::read_to_string(manifest).expect("it").contains("type h")
+        });
     });
 }
 
@@ -209,12 +233,24 @@ fn how_far_a_snapshot_is_can_be_seen() {
 }
 
 #[test]
+fn everybody_waits_for_save_key_by_key() {
+    each_backend_with(&["--rdb-key-save-delay", "20000"], |server| {
+        let mut client = server.client();
+        fill(&mut client, 10);
+        let start = Instant::now();
+        client.check("SAVE", ok());
+        assert!(start.elapsed() >= Duration::from_millis(200));
+    });
+}
+
+#[test]
 fn save_points_save() {
     each_backend_with_mut(&["--save", "1 2"], |server| {
         let mut client = server.client();
         client.check("SET a 1", ok());
         client.check("SET b 1", ok());
-        server.wait_until("it is saved", |server| server.info("rdb_saves") == "1");
+        server.wait_until("it is begun", |server| server.info("rdb_saves") == "1");
+        wait_for_end(server);
         assert_eq!(server.info("rdb_changes_since_last_save"), "0");
         assert!(server.dir().join("dump.rdb").exists());
     });

@@ -6,8 +6,9 @@ use sidering::base::{glob::glob_match, text};
 use sidering::command::Table;
 use sidering::command::acl::{Rules, User, join_selectors};
 use sidering::keyspace::Keyspace;
-use sidering::persist::rdb::file::{Style, write};
 use sidering::persist::rdb::load::{self, Expired, Intake};
+use sidering::persist::rdb::save::Header;
+use sidering::persist::snapshot::{self, Format};
 use sidering::resp::{Limits, Progress, ProtocolError, Step, parse};
 use sidering::types::list::NodeLimit;
 use sidering::types::{hash, set, zset};
@@ -126,9 +127,15 @@ pub fn rdb_load(input: &[u8]) {
     let file = [b"REDIS0012", input].concat();
     let loaded = load::load(&mut file.as_slice(), &options, &mut intake);
     assert!(loaded.is_err() || loaded.is_ok_and(|loaded| loaded.bytes <= file.len() as u64));
-    let style = Style { redis_version: "7.2.6", used_memory: 0, compress: true, checksum: true };
-    let mut written = Vec::new();
-    write(&keyspace, &style, &mut written).expect("a vector takes all");
+    let header = Header {
+        field_deadlines: keyspace.has_field_deadlines(),
+        redis_version: "7.2.6",
+        created: 0,
+        used_memory: 0,
+        aof_base: false,
+    };
+    let format = Format::Rdb { compress: true, checksum: true };
+    let written = snapshot::file(&keyspace, format, &header);
     let mut again = Keyspace::new(4, 1);
     let mut intake = Intake::new(&mut again, Expired::Keep, false);
     load::load(&mut written.as_slice(), &options, &mut intake)

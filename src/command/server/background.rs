@@ -73,6 +73,7 @@ pub struct Background {
     /// How long the last ones took, seconds.
     pub save_took_s: Option<i64>,
     pub rewrite_took_s: Option<i64>,
+    /// How many were begun.
     pub rewrites: u64,
     pub rewrite_failed: bool,
     /// In a row.
@@ -184,8 +185,9 @@ impl Background {
         self.running = Some((purpose, now_ms));
         (self.cancelled, self.changes_at_start) = (false, changes);
         self.progress = Progress { keys_total: keys, ..Progress::default() };
-        if purpose == Purpose::Save {
-            self.save_tried_s = now_ms / 1000;
+        match purpose {
+            Purpose::Save => self.save_tried_s = now_ms / 1000,
+            Purpose::Rewrite => self.rewrites += 1,
         }
     }
 
@@ -359,7 +361,6 @@ impl State {
                 log::info!("Background saving terminated with success");
                 self.changes -= self.background.changes_at_start.min(self.changes);
                 self.snapshots.saved_s = now_s;
-                self.snapshots.saves += 1;
                 self.snapshots.saved = true;
             }
             Ending::Failed(reason) => {
@@ -374,7 +375,6 @@ impl State {
         match ending {
             Ending::Done => {
                 log::info!("Background AOF rewrite finished successfully");
-                self.background.rewrites += 1;
                 (self.background.rewrite_failed, self.background.rewrite_failures) = (false, 0);
             }
             Ending::Failed(reason) => {

@@ -2,18 +2,19 @@
 //!
 //! Invariant: the data set is never changed by a snapshot that could not be written.
 
-use std::io;
-use std::path::Path;
+use std::path::PathBuf;
+use std::process;
 
 use super::background::Purpose;
-use crate::base::{alloc, sys};
+use crate::base::alloc;
+use crate::clerk::files::{Stream, Tally};
+use crate::clerk::{Failure, Plan};
 use crate::command::ctx::Ctx;
 use crate::command::spec::{Categories, Command, Flags, Group};
 use crate::command::state::State;
 use crate::config::{REDIS_VERSION, shutdown};
-use crate::persist::rdb::file::{self, Style};
 use crate::persist::rdb::save::Header;
-use crate::persist::snapshot::Format;
+use crate::persist::snapshot::{self, Format};
 use crate::resp::errors::{self, Outcome};
 
 /// The rows of this group.
@@ -43,7 +44,7 @@ pub struct Snapshots {
     pub saved_s: i64,
     /// Whether the last one was written.
     pub saved: bool,
-    /// How many were written.
+    /// How many were begun.
     pub saves: u64,
     /// Of the last one read.
     pub keys_loaded: u64,
@@ -111,14 +112,9 @@ impl State {
     ///
     /// # Errors
     /// It could not be written; the log says why.
-    pub fn save_snapshot(&mut self) -> io::Result<()> {
-        let style = Style {
-            redis_version: REDIS_VERSION,
-            used_memory: alloc::used(),
-            compress: self.config.rdbcompression,
-            checksum: self.config.rdbchecksum,
-        };
-        let saved = file::save(&self.keyspace, &style, Path::new(&self.config.dbfilename));
+    pub fn save_snapshot(&mut self) -> Result<(), Failure> {
+        self.snapshots.saves += 1;
+        let saved = self.write_snapshot();
         match &saved {
             Ok(()) => {
                 log::info!("DB saved on disk");
@@ -126,14 +122,28 @@ impl State {
                 self.apply_disk_errors();
                 self.changes = 0;
                 self.snapshots.saved_s = self.clock.now_unix_us() / 1_000_000;
-                self.snapshots.saves += 1;
             }
-            Err(error) => {
-                let reason = sys::error_text(error);
-                log::warn!("Write error while saving DB to the disk: {reason}");
-            }
+            Err(failure) => log::warn!("Write error while saving DB to the disk: {failure}"),
         }
         saved
+    }
+
+    fn write_snapshot(&self) -> Result<(), Failure> {
+        let (format, header) = (self.rdb_format(), self.snapshot_header(false));
+        let path = PathBuf::from(&self.config.dbfilename);
+        let temporary = path.with_file_name(format!("temp-{}.rdb", process::id()));
+        let (sum, key_delay) = (format.has_sum(), self.save_delay());
+        let mut stream = Stream::create(Plan { temporary, path, sum, key_delay })?;
+        let tally = Tally::default();
+        let written =
+            snapshot::write(&self.keyspace, format, &header, |piece| stream.write(piece, &tally));
+        match written {
+            Ok(()) => stream.finish().map(|_| ()),
+            Err(failure) => {
+                stream.remove();
+                Err(failure)
+            }
+        }
     }
 
     /// Writes the last snapshot before the server ends, if save points or `flags` (those of

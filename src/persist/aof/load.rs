@@ -47,7 +47,7 @@ pub struct Repair {
 /// A text for the log, and the end of the start.
 type Refusal = String;
 
-/// Loads all files of a log that has some; returns their size in bytes, and of the base alone.
+/// Loads all files of a log that has some.
 ///
 /// # Errors
 /// A text for the log; the server must not start then.
@@ -56,7 +56,7 @@ pub fn load(
     manifest: &Manifest,
     repair: Repair,
     replay: &mut impl Replay,
-) -> Result<(u64, u64), Refusal> {
+) -> Result<(), Refusal> {
     for part in manifest.parts() {
         make_durable(&place.path(&part.name), part)?;
     }
@@ -67,7 +67,7 @@ pub fn load(
     let holds = |part: &Part| fs::metadata(place.path(&part.name)).is_ok_and(|data| data.len() > 0);
     let parts: Vec<&Part> = manifest.parts().collect();
     let last = parts.iter().rposition(|part| holds(part)).unwrap_or(0);
-    let (mut total, mut base) = (0, 0);
+    let mut total = 0;
     for (index, part) in parts.into_iter().enumerate() {
         let began_us = unix_us_now();
         let file = LogFile { path: place.path(&part.name), name: part.name(), last: index >= last };
@@ -76,9 +76,8 @@ pub fn load(
         let kind = if part.kind == Kind::Base { "base" } else { "incr" };
         log::info!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name());
         total += size;
-        base += if part.kind == Kind::Base { size } else { 0 };
     }
-    Ok((total, base))
+    Ok(())
 }
 
 /// Nothing is served that a power cut could still take back.

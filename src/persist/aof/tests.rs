@@ -206,7 +206,10 @@ fn a_write_of_which_later_sectors_arrived_first_is_cut_off() {
     torn[20 << 10..21 << 10].fill(0);
     let (end, commands) = sample.up_to(20 << 10);
     assert_eq!(scratch.load(&torn, REPAIR).as_deref(), Ok(commands));
-    assert_eq!((scratch.len(), scratch.bad().map(|bad| bad.len())), (end, Some(torn.len() - end)));
+    let left = scratch.len();
+    // A note behind the last unit may stay.
+    assert!((end..=20 << 10).contains(&left));
+    assert_eq!(scratch.bad().map(|bad| bad.len()), Some(torn.len() - left));
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn append_log(text: &mut Text, state: &State) {
         let waits = background.is_waiting(Purpose::Rewrite);
         text.field("aof_pending_rewrite", u8::from(waits));
         text.field("aof_buffer_length", state.effects.bytes().len());
-        text.field("aof_pending_bio_fsync", 0);
+        text.field("aof_pending_bio_fsync", u8::from(append.syncing));
         text.field("aof_delayed_fsync", 0);
     }
 }

@@ -7,7 +7,8 @@ use super::*;
 use crate::base::rng::{Rng, os_seed};
 use crate::ds::listpack::{Item, Listpack};
 use crate::keyspace::{Expiry, Facts, Keyspace, Order, Policy, Scope};
-use crate::persist::rdb::file::{Style, write};
+use crate::persist::rdb::save::Header;
+use crate::persist::snapshot::{self, Format};
 use crate::types::hash::{self, Hash, Ttl};
 use crate::types::list::{List, NodeLimit};
 use crate::types::set::{self, Set};
@@ -114,10 +115,14 @@ fn filled(rng: &mut Rng, keys: usize) -> Keyspace {
 }
 
 fn written(keyspace: &Keyspace) -> Vec<u8> {
-    let style = Style { redis_version: "7.2.6", used_memory: 1, compress: true, checksum: true };
-    let mut bytes = Vec::new();
-    write(keyspace, &style, &mut bytes).expect("a vector takes all");
-    bytes
+    let header = Header {
+        field_deadlines: keyspace.has_field_deadlines(),
+        redis_version: "7.2.6",
+        created: NOW / 1000,
+        used_memory: 1,
+        aof_base: false,
+    };
+    snapshot::file(keyspace, Format::Rdb { compress: true, checksum: true }, &header)
 }
 
 fn read(bytes: &[u8], options: &Options) -> Result<(Keyspace, Loaded), Error> {
