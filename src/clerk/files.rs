@@ -213,9 +213,9 @@ pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<F
         Some((manifest, bytes)) => replace(manifest, bytes),
         None => Ok(()),
     });
-    // Nothing names it, unless only the last step failed.
     named.inspect_err(|failure| {
-        if failure.step != Step::SyncDirectory {
+        // Nothing names it, unless only the last step of the manifest failed.
+        if failure.step != Step::SyncDirectory || failure.path == path {
             let _ = disk::remove(path);
         }
     })?;
@@ -224,10 +224,15 @@ pub(super) fn open(path: &Path, naming: Option<&(PathBuf, Vec<u8>)>) -> Result<F
 
 /// Makes a log what `naming` says.
 pub(super) fn name(naming: &Naming) -> Result<(), Failure> {
-    if let Some((from, to)) = &naming.rename {
-        place(from, to)?;
-    }
-    replace(&naming.path, &naming.manifest)?;
+    let renamed = naming.rename.as_ref().map_or(Ok(()), |(from, to)| place(from, to));
+    let named = renamed.and_then(|()| replace(&naming.path, &naming.manifest));
+    named.inspect_err(|failure| {
+        // Only after the last step may they have been named all the same.
+        if failure.step != Step::SyncDirectory || failure.path != naming.path {
+            let grows_in = naming.rename.as_ref().map(|(_, to)| to);
+            naming.base.iter().chain(grows_in).for_each(|path| drop(disk::remove(path)));
+        }
+    })?;
     if naming.obsolete.is_empty() {
         return Ok(());
     }
@@ -262,13 +267,18 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         let temporary = &temporary;
         move |error: io::Error| Failure::new(step, temporary, &error)
     };
-    let mut file = disk::create(&temporary).map_err(fail(Step::Create))?;
-    if let Ok(old) = fs::metadata(path) {
-        file.set_permissions(old.permissions()).map_err(fail(Step::Create))?;
-    }
-    disk::write_all(&mut file, bytes).map_err(fail(Step::Write))?;
-    disk::sync(&file).map_err(fail(Step::Sync))?;
-    place(&temporary, path)
+    let write = || {
+        let mut file = disk::create(&temporary).map_err(fail(Step::Create))?;
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions()).map_err(fail(Step::Create))?;
+        }
+        disk::write_all(&mut file, bytes).map_err(fail(Step::Write))?;
+        disk::sync(&file).map_err(fail(Step::Sync))
+    };
+    write().and_then(|()| place(&temporary, path)).inspect_err(|_| {
+        // It is not there any more after a rename whose directory could not be synced.
+        let _ = disk::remove(&temporary);
+    })
 }
 
 /// Renames a synced file and makes the new name durable.

@@ -68,7 +68,9 @@ pub struct Naming {
     pub path: PathBuf,
     /// What it says while files are still there that it calls history.
     pub manifest: Vec<u8>,
-    /// Those files, to be deleted.
+    /// The new base, to be deleted if it cannot be named.
+    pub base: Option<PathBuf>,
+    /// The files of history, to be deleted.
     pub obsolete: Vec<PathBuf>,
     /// What it says afterwards.
     pub manifest_without: Vec<u8>,
@@ -393,6 +395,7 @@ mod tests {
             rename: Some((unnamed, dir.join("named"))),
             path: manifest.clone(),
             manifest: b"with history".to_vec(),
+            base: None,
             obsolete: vec![history, dir.join("gone before")],
             manifest_without: b"without".to_vec(),
         };

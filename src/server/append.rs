@@ -27,6 +27,8 @@ use std::sync::Arc;
 const SYNC_INTERVAL_MS: i64 = 1000;
 /// Until a write that found no space is tried again.
 const RETRY_INTERVAL_MS: i64 = 1000;
+/// How often a write that was interrupted is tried again at once.
+const TRIES_MAX: u32 = 1000;
 /// Records kept for such a write; beyond it the log is given up for a new base.
 const KEPT_BYTES_MAX: usize = 32 << 20;
 
@@ -124,10 +126,11 @@ impl Server {
         let config = &self.state.config;
         let always = config.appendfsync == Appendfsync::Always;
         writer.growing().run_ahead(always && config.aof_preallocate);
+        let mut tries = 0..TRIES_MAX;
         while let Err(error) = writer.growing().append(effects.bytes()) {
             let (words, kind) = (error_text(&error), IoError::from(error).kind);
             match policy::after_write(promise(self.state.config.appendfsync), kind) {
-                Act::Again => {}
+                Act::Again if tries.next().is_some() => {}
                 Act::Exit => exit_unanswered("write", &words),
                 act => return self.write_failed(act, &words),
             }
@@ -291,18 +294,29 @@ impl Server {
 
     /// A new base of `bytes` and the file after it hold everything: what went wrong before no longer
     /// matters, and who waited for it need not wait for that.
-    pub(super) fn log_was_rewritten(&mut self, manifest: Manifest, bytes: u64) {
+    ///
+    /// # Errors
+    /// The file after the base has failed meanwhile, so that another base is needed.
+    pub(super) fn log_was_rewritten(
+        &mut self,
+        manifest: Manifest,
+        bytes: u64,
+    ) -> Result<(), String> {
         let log = &mut self.log;
-        let Some(writer) = &mut log.writer else { return };
+        let Some(writer) = &mut log.writer else { return Ok(()) };
         writer.set_manifest(manifest);
         log.unbased = false;
         let facts = &mut self.state.append;
-        (facts.older, facts.write_error, facts.sync_error) = (bytes, None, None);
-        facts.needs_base = false;
-        facts.durable = log.cut.max(log.gate.durable());
+        facts.older = bytes;
         facts.base = facts.total();
+        if log.broken {
+            return Err("the file that grows has failed".into());
+        }
+        (facts.write_error, facts.sync_error, facts.needs_base) = (None, None, false);
+        facts.durable = log.cut.max(log.gate.durable());
         self.state.apply_disk_errors();
         self.state.serve_durable();
+        Ok(())
     }
 
     /// A rewrite failed. If the file that grows was to follow its base, it follows nothing.
@@ -315,6 +329,13 @@ impl Server {
     fn delete_unbased(&mut self) {
         if let Some(writer) = self.log.writer.as_ref().filter(|_| self.log.unbased) {
             self.clerk.give(Job::Delete(writer.place().unbased_path()));
+        }
+    }
+
+    /// The base of `manifest` could not be put in its place, for all one knows.
+    pub(super) fn log_base_failed(&mut self, manifest: &Manifest) {
+        if let (Some(writer), Some(base)) = (&mut self.log.writer, &manifest.base) {
+            writer.retire(base);
         }
     }
 
@@ -376,10 +397,23 @@ impl Server {
     /// # Errors
     /// A text for the log.
     pub(super) fn flush_log(&mut self) -> Result<(), String> {
+        // What was to be tried again later is tried now.
+        self.log.retry_ms = self.log.retry_ms.map(|_| 0);
         self.append_log();
         let Some(writer) = &mut self.log.writer else { return Ok(()) };
-        let synced = writer.growing().cut().and_then(|()| disk::sync(writer.file()));
-        synced.map_err(|error| format!("Fail to fsync the AOF file: {}.", error_text(&error)))
+        if !self.log.broken {
+            let synced = writer.growing().cut().and_then(|()| disk::sync(writer.file()));
+            synced.unwrap_or_else(|error| self.sync_failed(error.into()));
+        }
+        match &self.state.append {
+            facts if facts.needs_base => {
+                Err("The AOF is not whole before there is a new base".into())
+            }
+            AppendFacts { write_error: Some(words), .. } => {
+                Err(format!("Error writing to the AOF file: {words}"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

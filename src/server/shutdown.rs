@@ -64,9 +64,22 @@ impl Server {
             }
             log::warn!("Writing initial AOF. Exit anyway.");
         }
+        if !self.log_is_kept(flags) {
+            return false;
+        }
         // One that is older must not take the place of the last one.
         self.end_snapshot("the server ends");
         self.state.save_last_snapshot(flags)
+    }
+
+    /// Whether the append log holds everything, durably, or `flags` say that this does not matter.
+    fn log_is_kept(&mut self, flags: u32) -> bool {
+        let Err(reason) = self.flush_log() else { return true };
+        log::warn!("{reason}");
+        if flags & shutdown::FORCE == 0 {
+            log::warn!("Error trying to keep the AOF, can't exit.");
+        }
+        flags & shutdown::FORCE != 0
     }
 
     /// Makes the append log durable, and lets replies go that wait for that.

@@ -261,6 +261,7 @@ impl Server {
             rename: grows_in.map(|part| (place.unbased_path(), place.path(&part.name))),
             path: place.manifest_path(),
             manifest: manifest.to_string().into(),
+            base: manifest.base.as_ref().map(|part| place.path(&part.name)),
             obsolete: obsolete.map(|part| place.path(&part.name)).collect(),
             manifest_without: last.to_string().into(),
         }
@@ -338,15 +339,21 @@ impl Server {
                 self.underway.phase = Phase::Opened { file, manifest, synced: false };
             }
             (Report::Finished { bytes }, Phase::Writing(next) | Phase::Abandoning { next, .. }) => {
-                if let Some(manifest) = next {
-                    self.log_was_rewritten(manifest, bytes);
+                let rewritten = next.map_or(Ok(()), |next| self.log_was_rewritten(next, bytes));
+                self.snapshot_over(rewritten.map_or_else(Ending::Failed, |()| Ending::Done));
+            }
+            (Report::Failed(failure), phase) => {
+                if let Phase::Writing(Some(next)) | Phase::Abandoning { next: Some(next), .. } =
+                    &phase
+                {
+                    self.log_base_failed(next);
                 }
-                self.snapshot_over(Ending::Done);
+                self.snapshot_over(match phase {
+                    Phase::Abandoning { reason, .. } => Ending::GivenUp(reason),
+                    _ => Ending::Failed(failure.to_string()),
+                });
             }
             (_, Phase::Abandoning { reason, .. }) => self.snapshot_over(Ending::GivenUp(reason)),
-            (Report::Failed(failure), _) => {
-                self.snapshot_over(Ending::Failed(failure.to_string()));
-            }
             (_, phase) => self.underway.phase = phase,
         }
     }

@@ -14,6 +14,7 @@ mod log;
 mod power;
 mod rdb;
 mod snapshot;
+mod steps;
 
 use std::fs;
 

@@ -85,14 +85,7 @@ pub fn write(address: SocketAddr, writer: usize, told: &Told, pause: Duration) {
         while sent - acknowledged.max(told.acknowledged.load(Ordering::Relaxed)) < PIPELINE_MAX {
             sent += 1;
             told.sent.store(sent, Ordering::Relaxed);
-            let (list, twin, number) = (list(writer), twin(writer), sent.to_string());
-            let requests = [
-                encode(&["MULTI"]),
-                encode(&["RPUSH", &list, &number]),
-                encode(&["RPUSH", &twin, &number]),
-                encode(&["EXEC"]),
-            ];
-            if client.try_send(&requests.concat()).is_err() {
+            if client.try_send(&transaction(writer, sent)).is_err() {
                 return;
             }
         }
@@ -109,6 +102,32 @@ pub fn write(address: SocketAddr, writer: usize, told: &Told, pause: Duration) {
             thread::sleep(pause);
         }
     }
+}
+
+/// Appends once and waits for the answer; false if there is none.
+pub fn append(client: &mut Client, writer: usize, told: &Told) -> bool {
+    let number = told.sent.fetch_add(1, Ordering::Relaxed) + 1;
+    if client.try_send(&transaction(writer, number)).is_err() {
+        return false;
+    }
+    match (0..4).map_while(|_| client.try_recv()).last() {
+        Some(Value::Array(lengths)) if lengths[..] == [Value::Int(number), Value::Int(number)] => {
+            told.acknowledged.store(number, Ordering::Relaxed);
+            true
+        }
+        _ => false,
+    }
+}
+
+fn transaction(writer: usize, number: i64) -> Vec<u8> {
+    let (list, twin, number) = (list(writer), twin(writer), number.to_string());
+    let requests = [
+        encode(&["MULTI"]),
+        encode(&["RPUSH", &list, &number]),
+        encode(&["RPUSH", &twin, &number]),
+        encode(&["EXEC"]),
+    ];
+    requests.concat()
 }
 
 /// Looks at the lists until the server is gone, with a pause after each look.

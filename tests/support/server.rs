@@ -75,6 +75,8 @@ pub struct Server {
     args: Vec<String>,
     port: u16,
     dir: PathBuf,
+    /// Rules of `SIDERING_FAULTS`.
+    faults: String,
 }
 
 impl Server {
@@ -137,9 +139,10 @@ impl Server {
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         for _ in 0..5 {
             let port = free_port();
-            let child = launch(&binary, &args, port, &dir);
+            let child = launch(&binary, &args, port, &dir, "");
             let (binary, args, dir) = (binary.clone(), args.clone(), dir.clone());
-            let mut server = Server { child, binary, backend, args, port, dir };
+            let faults = String::new();
+            let mut server = Server { child, binary, backend, args, port, dir, faults };
             if server.comes_to(READY) {
                 return server;
             }
@@ -270,7 +273,7 @@ impl Server {
 
     /// As [`Server::restart_with`], but waits only until the server begins to load its files.
     pub fn restart_loading(&mut self, args: &[&str]) {
-        self.args.extend(args.iter().map(ToString::to_string));
+        self.add_args(args);
         self.kill();
         assert!(self.starts_to("Server initialized"), "does not start again: {}", self.log());
     }
@@ -290,7 +293,7 @@ impl Server {
     fn starts_to(&mut self, line: &str) -> bool {
         let deadline = Instant::now() + START_WAIT;
         loop {
-            self.child = launch(&self.binary, &self.args, self.port, &self.dir);
+            self.child = launch(&self.binary, &self.args, self.port, &self.dir, &self.faults);
             let accepts = self.comes_to(line);
             // The kernel takes the ring of a process that was killed down a little later, and holds
             // its socket until then.
@@ -302,9 +305,19 @@ impl Server {
         }
     }
 
+    /// Has the disk fail by these rules from the next start on.
+    pub fn set_faults(&mut self, rules: &str) {
+        self.faults = rules.to_owned();
+    }
+
+    /// Adds arguments to those of the next start.
+    pub fn add_args(&mut self, args: &[&str]) {
+        self.args.extend(args.iter().map(ToString::to_string));
+    }
+
     /// As [`Server::restart`], with more arguments from now on.
     pub fn restart_with(&mut self, args: &[&str]) {
-        self.args.extend(args.iter().map(ToString::to_string));
+        self.add_args(args);
         self.restart();
     }
 
@@ -330,7 +343,7 @@ pub fn binary_under_test() -> PathBuf {
     std::env::var_os("SIDERING_BIN").map_or(env!("CARGO_BIN_EXE_sidering").into(), PathBuf::from)
 }
 
-fn launch(binary: &Path, args: &[String], port: u16, dir: &Path) -> Child {
+fn launch(binary: &Path, args: &[String], port: u16, dir: &Path, faults: &str) -> Child {
     let log = File::create(dir.join("log")).expect("a log file");
     let config = Some(dir.join(CONFIG_FILE)).filter(|path| path.exists());
     Command::new(binary)
@@ -339,6 +352,7 @@ fn launch(binary: &Path, args: &[String], port: u16, dir: &Path) -> Child {
         .args(["--enable-debug-command", "yes", "--dir"])
         .arg(dir)
         .args(args)
+        .env("SIDERING_FAULTS", faults)
         .stdin(Stdio::null())
         .stderr(log.try_clone().expect("a log file"))
         .stdout(log)
