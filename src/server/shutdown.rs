@@ -88,11 +88,15 @@ impl Server {
             return;
         }
         log::info!("Calling fsync() on the AOF file.");
+        // Who forces the end knows of an error that was there before.
+        let was_whole = self.state.append.is_ok() && !self.state.append.needs_base;
         match self.flush_log() {
             Ok(()) => self.open_gate(),
             Err(reason) => {
                 log::warn!("{reason}");
-                self.exit = Some(ExitCode::FAILURE);
+                if was_whole {
+                    self.exit = Some(ExitCode::FAILURE);
+                }
             }
         }
     }

@@ -239,7 +239,8 @@ impl Server {
         let Phase::Walking(snapshot, mut next) = take(&mut self.underway.phase) else { return };
         self.clerk.give(Job::Write(snapshot.finish()));
         let naming = next.as_mut().map(|manifest| {
-            let naming = self.naming(manifest);
+            let base = manifest.base.as_ref().map(|part| self.log_place().path(&part.name));
+            let naming = Naming { base, ..self.naming(manifest) };
             if !naming.obsolete.is_empty() {
                 manifest.history.clear();
             }
@@ -261,7 +262,7 @@ impl Server {
             rename: grows_in.map(|part| (place.unbased_path(), place.path(&part.name))),
             path: place.manifest_path(),
             manifest: manifest.to_string().into(),
-            base: manifest.base.as_ref().map(|part| place.path(&part.name)),
+            base: None,
             obsolete: obsolete.map(|part| place.path(&part.name)).collect(),
             manifest_without: last.to_string().into(),
         }

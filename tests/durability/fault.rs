@@ -172,7 +172,8 @@ fn a_sync_that_fails_while_a_base_is_written_asks_for_another_base() {
         assert!(client.run("SET refused 1").text().starts_with("MISCONF"));
         server.wait_until("there is a base", |server| server.info("aof_last_write_status") == "ok");
         client.check("SET after 1", ok());
-        assert_eq!(server.info("aof_rewrites"), "1", "{}", server.log());
+        let log = server.log();
+        assert!(log.contains("terminated with error: the file that grows has failed"), "{log}");
         server.restart();
         server.client().check("MGET before during refused after", {
             array([bulk("1"), bulk("1"), Value::Nil, bulk("1")])
@@ -214,7 +215,7 @@ fn the_end_waits_for_a_log_that_holds_everything() {
         fault(&mut client, "write@incr:ENOSPC");
         client.check("SET lost 1", ok());
         client.send(&encode(&["SHUTDOWN", "FORCE"]));
-        assert_eq!(server.wait().code(), Some(1), "{}", server.log());
+        assert_eq!(server.wait().code(), Some(0), "{}", server.log());
     });
 }
 

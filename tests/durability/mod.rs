@@ -13,6 +13,7 @@ mod loading;
 mod log;
 mod power;
 mod rdb;
+mod simdisk;
 mod snapshot;
 mod steps;
 

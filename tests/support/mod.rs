@@ -10,6 +10,7 @@ mod client;
 pub mod oracle;
 mod power;
 mod server;
+pub mod simdisk;
 mod value;
 
 pub use cgroup::{ControlGroup, skipped};

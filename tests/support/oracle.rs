@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Client, Value, encode};
+use super::{Client, Value, encode, int};
 
 /// Requests that a writer has under way at most.
 const PIPELINE_MAX: i64 = 4;
@@ -104,19 +104,23 @@ pub fn write(address: SocketAddr, writer: usize, told: &Told, pause: Duration) {
     }
 }
 
-/// Appends once and waits for the answer; false if there is none.
-pub fn append(client: &mut Client, writer: usize, told: &Told) -> bool {
-    let number = told.sent.fetch_add(1, Ordering::Relaxed) + 1;
-    if client.try_send(&transaction(writer, number)).is_err() {
-        return false;
-    }
-    match (0..4).map_while(|_| client.try_recv()).last() {
-        Some(Value::Array(lengths)) if lengths[..] == [Value::Int(number), Value::Int(number)] => {
-            told.acknowledged.store(number, Ordering::Relaxed);
-            true
+/// Appends `count` times at once and waits for the answers; what is acknowledged by then.
+pub fn append_some(client: &mut Client, writer: usize, told: &Told, count: usize) -> i64 {
+    let first = told.sent.fetch_add(count as i64, Ordering::Relaxed) + 1;
+    let numbers = first..first + count as i64;
+    let requests: Vec<u8> =
+        numbers.clone().flat_map(|number| transaction(writer, number)).collect();
+    if client.try_send(&requests).is_ok() {
+        for number in numbers {
+            match (0..4).map_while(|_| client.try_recv()).last() {
+                Some(Value::Array(lengths)) if lengths == [int(number), int(number)] => {
+                    told.acknowledged.store(number, Ordering::Relaxed);
+                }
+                _ => break,
+            }
         }
-        _ => false,
     }
+    told.acknowledged.load(Ordering::Relaxed)
 }
 
 fn transaction(writer: usize, number: i64) -> Vec<u8> {

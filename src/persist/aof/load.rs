@@ -331,14 +331,21 @@ fn find_record(file: &mut File, from: u64, to: u64) -> io::Result<Option<u64>> {
     Ok(None)
 }
 
-/// Whether a sector that has a part between `from` and `to` is all zeros.
+/// Whether a sector is as it was before anything from `from` on was written, though something at `to`
+/// is: from there on it holds zeros only.
 fn has_zero_sector(file: &mut File, from: u64, to: u64) -> io::Result<bool> {
     let mut start = from / SECTOR_BYTES * SECTOR_BYTES;
     while start < to {
         let bytes = window(file, start, start + WINDOW_BYTES)?;
         let sectors = bytes.chunks_exact(SECTOR_BYTES as usize);
         let within = (to - start).div_ceil(SECTOR_BYTES) as usize;
-        if sectors.take(within).any(|sector| sector.iter().all(|byte| *byte == 0)) {
+        // What the first one held before ends where `from` begins: a write is of whole records.
+        let before = from.saturating_sub(start) as usize;
+        let mut parts = sectors
+            .take(within)
+            .enumerate()
+            .map(|(index, sector)| if index == 0 { &sector[before..] } else { sector });
+        if parts.any(|part| part.iter().all(|byte| *byte == 0)) {
             return Ok(true);
         }
         start += WINDOW_BYTES;
