@@ -34,9 +34,9 @@ pub static EMPTY_RSS: Figure = figure("RSS", "MiB");
 pub static FRESH_CONNECTION: Figure = figure("RSS per new connection", "B");
 pub static IDLE_CONNECTION: Figure = figure("RSS per idle connection", "B");
 pub static WORST_IDLE: Figure = figure("worst PING, idle", "ms");
-pub static WORST_GROWING: Figure = figure("worst PING, growing", "ms");
+pub static WORST_BUSY: Figure = figure("worst PING, meanwhile", "ms");
 pub static BEYOND_IDLE: Figure = figure("worst PING, beyond idle", "ms");
-pub static P999_GROWING: Figure = figure("p99.9 PING, growing", "ms");
+pub static P999_BUSY: Figure = figure("p99.9 PING, meanwhile", "ms");
 pub static WAKE_UPS: Figure = figure("wake-ups", "1/s");
 pub static IDLE_CPU: Figure = figure("CPU", "ms/s");
 pub static LOGGED_CPU: Figure = figure("CPU with the log by CPU without", "%");
@@ -95,14 +95,25 @@ pub enum Work {
     FillOne,
     /// Resident memory of many connections.
     Connections,
-    /// Latency while the keyspace grows.
-    Growth,
+    /// Latency while something grows.
+    Growth(Growth),
+    /// Latency while a large set is freed.
+    Freeing,
     /// What a server with nothing to do still does.
     Idle,
     /// How long an expired key stays, beside this many others with a TTL.
     Expiry { others: u64 },
     /// What keeping an append log costs.
     Durable(Durable),
+}
+
+/// What grows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Growth {
+    /// A database.
+    Keys,
+    /// One hash.
+    Hash,
 }
 
 /// What is done with an append log.
@@ -168,6 +179,7 @@ static CONNECTIONS: [Goal; 2] = [
     goal(&IDLE_CONNECTION, Bound::AtMost(1024.0, 1536.0)),
 ];
 static GROWTH: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(0.5, 0.5))];
+static LARGE: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(1.0, 1.0))];
 static IDLE: [Goal; 2] =
     [goal(&WAKE_UPS, Bound::AtMost(0.0, 0.0)), goal(&IDLE_CPU, Bound::AtMost(0.0, 0.0))];
 static EXPIRY: [Goal; 1] = [goal(&LAG_P99, Bound::AtMost(10.0, 10.0))];
@@ -320,7 +332,9 @@ pub static CASES: &[Case] = &[
     case("mem-zset", "sorted set of 10 members", Work::Fill(Shape::Zset), &SMALL_COLLECTION),
     case("mem-bigzset", "sorted set of 1M members", Work::FillOne, &BIG_ZSET),
     case("mem-connections", "10,000 connections", Work::Connections, &CONNECTIONS),
-    case("growth", "growing from 0 to 4M keys", Work::Growth, &GROWTH),
+    case("growth", "growing from 0 to 4M keys", Work::Growth(Growth::Keys), &GROWTH),
+    case("hash-growth", "one hash growing to 4M fields", Work::Growth(Growth::Hash), &LARGE),
+    case("freeing", "a set of 5M members deleted, expired", Work::Freeing, &LARGE),
     case("idle", "idle, 100 connections, 20,000 TTL keys", Work::Idle, &IDLE),
     case("expiry-0", "expiry beside no other TTL key", Work::Expiry { others: 0 }, &EXPIRY),
     case("expiry-10k", "expiry beside 10k TTL keys", Work::Expiry { others: 10_000 }, &EXPIRY),
@@ -392,7 +406,7 @@ impl Case {
             Work::Empty | Work::Fill(_) | Work::FillOne | Work::Connections | Work::Tool(_) => true,
             Work::Durable(Durable::Everysec | Durable::Rewrite) => false,
             Work::Durable(_) => true,
-            Work::Growth | Work::Idle | Work::Expiry { .. } => false,
+            Work::Growth(_) | Work::Freeing | Work::Idle | Work::Expiry { .. } => false,
         }
     }
 }

@@ -46,10 +46,20 @@ impl Client {
 
     /// Sends one command whose reply is one line, and returns that line.
     pub fn call(&mut self, arguments: &[&str]) -> io::Result<String> {
+        self.send(arguments)?;
+        self.line()
+    }
+
+    /// Sends one command without waiting for its reply.
+    pub fn send(&mut self, arguments: &[&str]) -> io::Result<()> {
         let mut request = Vec::new();
         let arguments: Vec<&[u8]> = arguments.iter().map(|a| a.as_bytes()).collect();
         encode(&mut request, &arguments);
-        self.stream.get_mut().write_all(&request)?;
+        self.stream.get_mut().write_all(&request)
+    }
+
+    /// A reply of one line.
+    pub fn line(&mut self) -> io::Result<String> {
         let mut line = String::new();
         self.stream.read_line(&mut line)?;
         if line.is_empty() {

@@ -12,7 +12,8 @@ use crate::client::Client;
 use crate::histogram::Histogram;
 use crate::load::{Load, Requests, Run, VALUE_BYTES, Verb};
 use crate::options::Scale;
-use crate::probes::{Figures, Pinger, fill_shape};
+use crate::pings::Pinger;
+use crate::probes::{Figures, fill_shape};
 use crate::process;
 use crate::servers::{Contender, Server};
 

@@ -19,6 +19,7 @@ mod durable;
 mod histogram;
 mod load;
 mod options;
+mod pings;
 mod probes;
 mod process;
 mod report;

@@ -40,8 +40,10 @@ pub struct Scale {
     /// Pause in which a server may shrink the buffers of idle connections. Redis resets the peak
     /// of a reply buffer every 5 s and shrinks it after that.
     pub connection_rest: Duration,
-    /// Keys added by the growth case.
+    /// Keys or fields added by the growth cases.
     pub growth_keys: u64,
+    /// Members of the set that is freed.
+    pub freed_members: u64,
     /// Keys of the restart and of the rewrite case.
     pub restart_keys: u64,
     pub rewrite_keys: u64,
@@ -60,6 +62,7 @@ impl Scale {
         connections: 10_000,
         connection_rest: Duration::from_secs(8),
         growth_keys: 4_000_000,
+        freed_members: 5_000_000,
         restart_keys: 2_000_000,
         rewrite_keys: 3_000_000,
         idle_ping: Duration::from_secs(4),
@@ -74,6 +77,7 @@ impl Scale {
         connections: 1_000,
         connection_rest: Duration::from_secs(2),
         growth_keys: 400_000,
+        freed_members: 500_000,
         restart_keys: 100_000,
         rewrite_keys: 200_000,
         idle_ping: Duration::from_millis(500),

@@ -3,8 +3,7 @@
 //! Invariant: returns figures and judges none; every server it starts has ended, or is kept by
 //! the [`Stage`] for the next request case, when it returns.
 
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,6 +14,7 @@ use crate::durable;
 use crate::histogram::Histogram;
 use crate::load::{Load, Requests, VALUE_BYTES, Verb, key};
 use crate::options::{LoadClient, Options, Scale};
+use crate::pings;
 use crate::process;
 use crate::servers::{Contender, Server};
 use crate::tool;
@@ -32,9 +32,6 @@ const EXPIRING_KEYS: usize = 200;
 const EXPIRING_TTL_MS: std::ops::Range<u64> = 500..2500;
 /// Pause between two looks at the number of keys, and so the resolution of the lag.
 const EXPIRY_POLL: Duration = Duration::from_micros(500);
-/// SETs in flight while the keyspace grows: enough to keep the server busy, few enough that a
-/// PING does not wait for the batch before it.
-const GROWTH_BATCH: u64 = 32;
 /// Resident memory counts as settled when it moves less than this between two looks.
 const SETTLED_BYTES: u64 = 64 * 1024;
 const SETTLE_LOOK: Duration = Duration::from_millis(200);
@@ -70,7 +67,8 @@ impl<'a> Stage<'a> {
             Work::Fill(shape) => fill(contender, shape, scale),
             Work::FillOne => fill_one(contender, scale),
             Work::Connections => connections(contender, scale),
-            Work::Growth => growth(contender, scale),
+            Work::Growth(what) => pings::growth(contender, what, scale),
+            Work::Freeing => pings::freeing(contender, scale),
             Work::Idle => idle(contender, scale),
             Work::Expiry { others } => expiry(contender, others, scale, &mut self.rng),
             Work::Durable(work) => durable::measure(contender, work, scale, &mut self.rng),
@@ -233,7 +231,7 @@ pub fn fill_shape(client: &mut Client, shape: Shape, count: u64) -> io::Result<(
     client.fill(count, reply, |index, out| write_shape(shape, index, out))
 }
 
-fn write_shape(shape: Shape, index: u64, out: &mut Vec<u8>) {
+pub fn write_shape(shape: Shape, index: u64, out: &mut Vec<u8>) {
     let plain_key = key(index);
     let plain_value = [b'v'; VALUE_BYTES];
     // Between one and two hours: none expires during the measurement.
@@ -313,128 +311,6 @@ fn connections(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
     let rested = settled_rss(&server)?;
     let each = |rss: u64| rss.saturating_sub(before) as f64 / scale.connections as f64;
     Ok(vec![(&cases::FRESH_CONNECTION, each(fresh)), (&cases::IDLE_CONNECTION, each(rested))])
-}
-
-/// The worst PING while another connection adds keys, beside the worst of the idle server.
-fn growth(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
-    let server = Server::start(contender, &[])?;
-    let mut pinger = Pinger::connect(server.port)?;
-    let idle_ends = Instant::now() + scale.idle_ping;
-    while Instant::now() < idle_ends {
-        pinger.advance()?;
-    }
-    let idle = pinger.take_latencies();
-    let mut grower = Grower::connect(server.port)?;
-    while grower.added < scale.growth_keys {
-        grower.advance()?;
-        pinger.advance()?;
-    }
-    let growing = pinger.take_latencies();
-    Ok(vec![
-        (&cases::WORST_IDLE, idle.max_us() / 1e3),
-        (&cases::WORST_GROWING, growing.max_us() / 1e3),
-        (&cases::BEYOND_IDLE, (growing.max_us() - idle.max_us()).max(0.0) / 1e3),
-        (&cases::P999_GROWING, growing.percentile_us(0.999) / 1e3),
-    ])
-}
-
-/// One PING in flight at all times. It is polled rather than waited for: the client's core is its
-/// own, and a sleeping client would add its own wake-up to every latency.
-pub struct Pinger {
-    stream: TcpStream,
-    sent: Instant,
-    latencies: Histogram,
-}
-
-impl Pinger {
-    pub fn connect(port: u16) -> io::Result<Self> {
-        let mut stream = client::connect(port)?;
-        stream.set_nonblocking(true)?;
-        let sent = Instant::now();
-        stream.write_all(b"PING\r\n")?;
-        Ok(Self { stream, sent, latencies: Histogram::new() })
-    }
-
-    pub fn advance(&mut self) -> io::Result<()> {
-        let mut reply = [0; 64];
-        if !arrived(self.stream.read(&mut reply))?.is_some_and(|_| reply.starts_with(b"+PONG\r\n"))
-        {
-            return overdue(self.sent);
-        }
-        let now = Instant::now();
-        self.latencies.record(now - self.sent);
-        self.sent = now;
-        self.stream.write_all(b"PING\r\n")
-    }
-
-    pub fn take_latencies(&mut self) -> Histogram {
-        std::mem::replace(&mut self.latencies, Histogram::new())
-    }
-}
-
-/// Adds keys in small pipelined batches, one in flight.
-struct Grower {
-    stream: TcpStream,
-    sent: Instant,
-    added: u64,
-    awaited: usize,
-    request: Vec<u8>,
-}
-
-impl Grower {
-    fn connect(port: u16) -> io::Result<Self> {
-        let stream = client::connect(port)?;
-        stream.set_nonblocking(true)?;
-        let mut grower =
-            Self { stream, sent: Instant::now(), added: 0, awaited: 0, request: Vec::new() };
-        grower.send()?;
-        Ok(grower)
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        self.request.clear();
-        for index in self.added..self.added + GROWTH_BATCH {
-            write_shape(Shape::Plain, index, &mut self.request);
-        }
-        self.awaited = b"+OK\r\n".len() * GROWTH_BATCH as usize;
-        self.sent = Instant::now();
-        // Does not block: the batch is small and everything before it has been answered.
-        self.stream.write_all(&self.request)
-    }
-
-    fn advance(&mut self) -> io::Result<()> {
-        let mut replies = [0; 1024];
-        let Some(count) = arrived(self.stream.read(&mut replies))? else {
-            return overdue(self.sent);
-        };
-        if replies[..count].contains(&b'-') || count > self.awaited {
-            let text = String::from_utf8_lossy(&replies[..count]);
-            return Err(io::Error::other(format!("unexpected reply {text:?}")));
-        }
-        self.awaited -= count;
-        if self.awaited > 0 {
-            return Ok(());
-        }
-        self.added += GROWTH_BATCH;
-        self.send()
-    }
-}
-
-/// The bytes a non-blocking read brought, None when there are none yet.
-fn arrived(read: io::Result<usize>) -> io::Result<Option<usize>> {
-    match read {
-        Ok(0) => Err(io::Error::other("connection closed by the server")),
-        Ok(count) => Ok(Some(count)),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn overdue(sent: Instant) -> io::Result<()> {
-    if sent.elapsed() < client::REPLY_TIMEOUT {
-        return Ok(());
-    }
-    Err(io::Error::other("the server stopped answering"))
 }
 
 /// Wake-ups and processor time of a server that nobody asks anything.
