@@ -7,6 +7,7 @@
 //! Invariant: no descriptors, no driver; what only the server can do is a `Request`.
 
 pub mod acl;
+pub mod alone;
 pub mod block;
 pub mod bounded;
 pub mod call;
@@ -112,6 +113,9 @@ const GROUPS: &[&[Command]] = &[
     server::process::COMMANDS,
     server::save::COMMANDS,
     server::slowlog::COMMANDS,
+    alone::cluster::COMMANDS,
+    alone::module::COMMANDS,
+    alone::replica::COMMANDS,
     debug::COMMANDS,
     introspect::COMMANDS,
 ];

@@ -289,6 +289,7 @@ mod tests {
             "pubsub",
             "connection",
             "server",
+            "cluster",
         ] {
             let line = format!("| {group} | {} | {} |", count(group, false), count(group, true));
             assert!(readme.contains(&line), "README lacks {line}");

@@ -3,6 +3,7 @@
 mod acl;
 mod acl_file;
 mod acl_random;
+mod alone;
 mod bitmap;
 mod connection;
 mod debug;
