@@ -62,9 +62,11 @@ impl Server {
     /// Loads the data set anew from the append log and tells the client whether that went well.
     fn load_log(&mut self, id: ClientId) {
         self.append_log();
+        // What is not written to is as whole as it ever was.
+        let is_written = self.state.effects.is_on();
         let is_whole = self.state.effects.bytes().is_empty() && !self.state.append.needs_base;
         let place = self.log_place();
-        let loaded = match is_whole {
+        let loaded = match is_whole || !is_written {
             true => restore::load_anew(&mut self.state, &place),
             false => Err("The append log does not hold everything".into()),
         };

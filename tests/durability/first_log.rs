@@ -5,6 +5,17 @@ use std::fs;
 use super::{NEVER_DONE, unfinished, wait_for_end};
 use crate::support::*;
 
+const MANIFEST: &str = "appendonly.aof.manifest";
+
+/// Names of the log's files, sorted.
+fn log_files(server: &Server) -> Vec<String> {
+    let entries = fs::read_dir(server.dir().join("appendonlydir")).expect("it");
+    let names = entries.map(|entry| entry.expect("a file").file_name());
+    let mut names: Vec<_> = names.map(|name| name.into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
 /// Begins a log whose base is never done.
 fn begin(server: &Server) -> Client {
     let mut client = server.client();
@@ -59,6 +70,24 @@ fn it_can_be_ended_before_its_base_is_there_and_begun_again() {
 }
 
 #[test]
+fn without_a_log_a_rewrite_leaves_a_base_alone_which_can_be_loaded() {
+    each_backend_with(&["--appendonly", "yes"], |server| {
+        let mut client = server.client();
+        assert_eq!(client.pipeline(&["SET a 1", "CONFIG SET appendonly no"]), [ok(), ok()]);
+        client.run("BGREWRITEAOF");
+        wait_for_end(server);
+        assert_eq!(log_files(server), ["appendonly.aof.2.base.rdb", MANIFEST]);
+        client.check("SET a 2", ok());
+        client.check("DEBUG LOADAOF", ok());
+        client.check("GET a", bulk("1"));
+        client.check("CONFIG SET appendonly yes", ok());
+        wait_for_end(server);
+        let names = ["appendonly.aof.1.incr.aof", "appendonly.aof.3.base.rdb", MANIFEST];
+        assert_eq!(log_files(server), names);
+    });
+}
+
+#[test]
 fn a_base_that_failed_is_tried_again_while_nobody_asks() {
     each_backend_with_mut(&[], |server| {
         let mut client = server.client();
@@ -70,13 +99,8 @@ fn a_base_that_failed_is_tried_again_while_nobody_asks() {
         client.check("SET b 1", ok());
         fs::remove_dir(&obstacle).expect("out of the way");
         server.wait_until("it worked", |server| server.log().contains("finished successfully"));
-        let mut names: Vec<_> = fs::read_dir(server.dir().join("appendonlydir"))
-            .expect("it")
-            .map(|entry| entry.expect("a file").file_name().into_string().expect("text"))
-            .collect();
-        names.sort();
-        let manifest = "appendonly.aof.manifest";
-        assert_eq!(names, ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", manifest]);
+        let names = ["appendonly.aof.1.base.rdb", "appendonly.aof.1.incr.aof", MANIFEST];
+        assert_eq!(log_files(server), names);
         client.check("SET c 1", ok());
         server.restart_with(&["--appendonly", "yes"]);
         server.client().check("MGET a b c", bulks(["1", "1", "1"]));

@@ -217,8 +217,7 @@ fn set_skip_checksum_validation(ctx: &mut Ctx) -> Outcome {
 /// DEBUG LOADAOF
 fn loadaof(ctx: &mut Ctx) -> Outcome {
     not_while_loading(ctx)?;
-    let client = ctx.client();
-    if client.has(ClientFlags::EXECUTING) || !ctx.state.effects.is_on() {
+    if ctx.client().has(ClientFlags::EXECUTING) {
         return Err(errors::LOAD_LOG.into());
     }
     // What the turn did has to be in the log first, and that is the server's.
