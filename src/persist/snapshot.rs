@@ -13,6 +13,7 @@ use crate::base::lzf::Compressor;
 use crate::clerk::Piece;
 use crate::keyspace::{Keyspace, Snap, Taken, Taker};
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::mem::{replace, take};
 use std::rc::Rc;
@@ -23,6 +24,8 @@ pub const PIECE_BYTES: usize = 256 * 1024;
 
 /// Chunks kept to be used again.
 const SPARE_MAX: usize = 6;
+/// Bytes of the largest one of them: what a longer string needed goes back.
+const SPARE_BYTES_MAX: usize = 4 * PIECE_BYTES;
 
 /// How a snapshot is written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,18 +160,23 @@ struct Tape {
     aside: Section,
     /// How much of that value is written.
     progress: Option<Progress>,
+    setting: Setting,
+}
+
+/// What is the same all along.
+struct Setting {
+    format: Format,
     /// Keys and deadlines of each database at the start: a hint to the reader.
     sizes: Vec<(usize, usize)>,
-    format: Format,
     spare: Spare,
 }
 
 /// A part of the file that says its databases itself.
 struct Section {
-    chunk: Chunk,
+    /// What is full already: of a value that was taken whole.
+    full: VecDeque<Stretch>,
+    last: Stretch,
     db: Option<usize>,
-    /// Keys that begin in the chunk.
-    keys: u32,
 }
 
 impl Snapshot {
@@ -182,43 +190,40 @@ impl Snapshot {
     fn new(keyspace: &Keyspace, format: Format, header: &Header<'_>) -> Snapshot {
         let sizes = (0..keyspace.databases()).map(|db| keyspace.view(db));
         let sizes = sizes.map(|db| (db.len(), db.expires())).collect();
-        let (mut file, aside) = (Section::new(format), Section::new(format));
-        format.begin(&mut file.chunk, header);
-        let spare = Spare::default();
-        let tape = Tape { file, aside, progress: None, sizes, format, spare };
-        Snapshot(Rc::new(RefCell::new(tape)))
+        let setting = Setting { format, sizes, spare: Spare::default() };
+        let (mut file, aside) = (Section::new(&setting), Section::new(&setting));
+        format.begin(&mut file.last.chunk, header);
+        Snapshot(Rc::new(RefCell::new(Tape { file, aside, progress: None, setting })))
     }
 
     /// Bytes that were not handed over, and room for more.
     pub fn memory(&self) -> usize {
         let tape = self.0.borrow();
-        let spare = tape.spare.lock().map_or(0, |spare| spare.iter().map(Chunk::memory).sum());
-        tape.file.chunk.memory() + tape.aside.chunk.memory() + spare
+        let spare = tape.setting.spare.lock();
+        let spare = spare.map_or(0, |spare| spare.iter().map(Chunk::memory).sum());
+        tape.file.memory() + tape.aside.memory() + spare
     }
 
     /// Whether there is enough for a piece.
     pub fn has_piece(&self) -> bool {
-        self.0.borrow().file.chunk.len() >= PIECE_BYTES
+        let file = &self.0.borrow().file;
+        !file.full.is_empty() || file.last.is_full()
     }
 
-    /// Takes what there is of the file so far.
+    /// Takes the next piece: what there is of the file so far, or the first part of that.
     pub fn take_piece(&mut self) -> Box<dyn Piece> {
-        let mut tape = self.0.borrow_mut();
-        let spare = tape.spare.lock().ok().and_then(|mut spare| spare.pop());
-        // With room for a whole one, which would otherwise be moved while it grows.
-        let empty = || tape.format.chunk(PIECE_BYTES + PIECE_BYTES / 4);
-        let empty = spare.unwrap_or_else(empty);
-        let chunk = replace(&mut tape.file.chunk, empty);
-        let keys = take(&mut tape.file.keys);
-        Box::new(Filled { chunk, keys, spare: Arc::clone(&tape.spare) })
+        let Tape { file, setting, .. } = &mut *self.0.borrow_mut();
+        let first = file.full.pop_front();
+        Box::new(first.unwrap_or_else(|| replace(&mut file.last, setting.stretch())))
     }
 
-    /// Takes the last piece, once the walk is over.
+    /// Takes the last piece, once the walk is over and there is no full one.
     pub fn finish(mut self) -> Box<dyn Piece> {
+        assert!(!self.has_piece(), "a piece was left behind");
         let mut tape = self.0.borrow_mut();
-        assert!(tape.progress.is_none() && tape.aside.chunk.is_empty(), "a value is incomplete");
-        let format = tape.format;
-        format.end(&mut tape.file.chunk);
+        assert!(tape.progress.is_none() && tape.aside.db.is_none(), "a value is incomplete");
+        let format = tape.setting.format;
+        format.end(&mut tape.file.last.chunk);
         drop(tape);
         self.take_piece()
     }
@@ -229,18 +234,28 @@ struct Recorder(Rc<RefCell<Tape>>);
 impl Taker for Recorder {
     fn take_some(&mut self, snap: &Snap<'_>) -> Taken {
         let tape = &mut *self.0.borrow_mut();
-        tape.write(snap, PIECE_BYTES);
-        if tape.progress.is_some() { Taken::Part } else { Taken::Whole }
+        let begun = tape.progress.take();
+        tape.progress = tape.file.write_some(&tape.setting, snap, begun);
+        match tape.progress {
+            Some(_) => Taken::Part,
+            None => {
+                tape.file.append(&mut tape.aside, &tape.setting);
+                Taken::Whole
+            }
+        }
     }
 
     fn take_all(&mut self, snap: &Snap<'_>) {
         let tape = &mut *self.0.borrow_mut();
         let section = if tape.progress.is_some() { &mut tape.aside } else { &mut tape.file };
-        section.write(tape.format, &tape.sizes, snap, None, usize::MAX);
+        section.write_rest(&tape.setting, snap, None);
     }
 
     fn take_rest(&mut self, snap: &Snap<'_>) {
-        self.0.borrow_mut().write(snap, usize::MAX);
+        let tape = &mut *self.0.borrow_mut();
+        let begun = tape.progress.take();
+        tape.file.write_rest(&tape.setting, snap, begun);
+        tape.file.append(&mut tape.aside, &tape.setting);
     }
 }
 
@@ -248,14 +263,21 @@ impl Taker for Recorder {
 /// behind than they hold.
 type Spare = Arc<Mutex<Vec<Chunk>>>;
 
-/// A piece of the file, whose chunk is used again once it is written.
-struct Filled {
+/// A stretch of the file, about as long as a piece, whose chunk is used again once it is written.
+struct Stretch {
     chunk: Chunk,
+    /// How many begin in it.
     keys: u32,
     spare: Spare,
 }
 
-impl Piece for Filled {
+impl Stretch {
+    fn is_full(&self) -> bool {
+        self.chunk.len() >= PIECE_BYTES
+    }
+}
+
+impl Piece for Stretch {
     fn memory(&self) -> usize {
         self.chunk.memory()
     }
@@ -269,58 +291,126 @@ impl Piece for Filled {
     }
 }
 
-impl Drop for Filled {
+impl Drop for Stretch {
     fn drop(&mut self) {
         let mut chunk = take(&mut self.chunk);
         chunk.clear();
         if let Ok(mut spare) = self.spare.lock()
             && spare.len() < SPARE_MAX
+            && chunk.memory() <= SPARE_BYTES_MAX
         {
             spare.push(chunk);
         }
     }
 }
 
-impl Tape {
-    /// Writes a key, or goes on with it, until the chunk has `len` bytes.
-    fn write(&mut self, snap: &Snap<'_>, len: usize) {
-        let begun = self.progress.take();
-        self.progress = self.file.write(self.format, &self.sizes, snap, begun, len);
-        if self.progress.is_none() {
-            self.file.append(&mut self.aside);
-        }
+impl Setting {
+    /// An empty one.
+    fn stretch(&self) -> Stretch {
+        let spare = self.spare.lock().ok().and_then(|mut spare| spare.pop());
+        // With room for a whole one, which would otherwise be moved while it grows.
+        let empty = || self.format.chunk(PIECE_BYTES + PIECE_BYTES / 4);
+        let chunk = spare.unwrap_or_else(empty);
+        Stretch { chunk, keys: 0, spare: Arc::clone(&self.spare) }
     }
 }
 
 impl Section {
-    fn new(format: Format) -> Section {
-        Section { chunk: format.chunk(0), db: None, keys: 0 }
+    fn new(setting: &Setting) -> Section {
+        Section { full: VecDeque::new(), last: setting.stretch(), db: None }
     }
 
-    /// As [`Format::write`], behind the number of the key's database where that is not said.
-    fn write(
+    fn memory(&self) -> usize {
+        self.full.iter().chain([&self.last]).map(Stretch::memory).sum()
+    }
+
+    /// Writes a key, or goes on with it, until a stretch is full; returns how far it is unless it is
+    /// complete. Before it stands the number of its database where that is not said.
+    fn write_some(
         &mut self,
-        format: Format,
-        sizes: &[(usize, usize)],
+        setting: &Setting,
         snap: &Snap<'_>,
         begun: Option<Progress>,
-        len: usize,
     ) -> Option<Progress> {
+        if self.last.is_full() {
+            self.full.push_back(replace(&mut self.last, setting.stretch()));
+        }
+        let Stretch { chunk, keys, .. } = &mut self.last;
         if self.db != Some(snap.db) {
             self.db = Some(snap.db);
-            format.select(&mut self.chunk, snap.db, sizes[snap.db]);
+            setting.format.select(chunk, snap.db, setting.sizes[snap.db]);
         }
-        self.keys += u32::from(begun.is_none());
-        format.write(&mut self.chunk, snap, begun, len)
+        *keys += u32::from(begun.is_none());
+        setting.format.write(chunk, snap, begun, PIECE_BYTES)
+    }
+
+    /// Writes a key, or what is left of it, in as many stretches as that takes.
+    fn write_rest(&mut self, setting: &Setting, snap: &Snap<'_>, begun: Option<Progress>) {
+        let mut progress = self.write_some(setting, snap, begun);
+        while progress.is_some() {
+            progress = self.write_some(setting, snap, progress);
+        }
     }
 
     /// Takes over what is in `other`.
-    fn append(&mut self, other: &mut Section) {
-        if let Some(db) = other.db.take() {
-            self.chunk.append(&other.chunk);
-            self.keys += take(&mut other.keys);
-            self.db = Some(db);
-            other.chunk.clear();
+    fn append(&mut self, other: &mut Section, setting: &Setting) {
+        let Some(db) = other.db.take() else { return };
+        self.db = Some(db);
+        if other.full.is_empty() {
+            self.last.chunk.append(&other.last.chunk);
+            self.last.keys += take(&mut other.last.keys);
+            return other.last.chunk.clear();
+        }
+        let last = replace(&mut other.last, setting.stretch());
+        self.full.push_back(replace(&mut self.last, last));
+        self.full.append(&mut other.full);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ds::listpack::Item;
+    use crate::types::set::{Limits, Set};
+
+    fn check(pieces: impl Iterator<Item = Box<dyn Piece>>) {
+        let (mut file, mut largest) = (Vec::new(), 0);
+        for piece in pieces {
+            largest = largest.max(piece.memory());
+            piece.render(&mut Compressor::new(), &mut file);
+        }
+        assert!(file.len() > 4 * PIECE_BYTES && largest < 2 * PIECE_BYTES, "{largest}");
+    }
+
+    #[test]
+    fn a_large_value_that_is_taken_whole_comes_in_pieces_as_well() {
+        let limits = Limits { intset_entries: 0, listpack_entries: 0, listpack_value: 0 };
+        let add = |keyspace: &mut Keyspace, key: &[u8], number: i64| {
+            let member = format!("{number:0>50}");
+            let add = |set: &mut Set| set.add(Item::Text(member.as_bytes()), &limits);
+            keyspace.db(0).change(key, add).expect("a set");
+        };
+        let mut keyspace = Keyspace::new(1, 1);
+        for number in 0..60_000 {
+            add(&mut keyspace, if number < 30_000 { b"one" } else { b"other" }, number);
+        }
+        let header = Header {
+            field_deadlines: false,
+            redis_version: "7.2.6",
+            created: 0,
+            used_memory: 0,
+            aof_base: false,
+        };
+        let format = Format::Rdb { compress: false, checksum: false };
+        for parts in 0..2 {
+            let mut snapshot = Snapshot::begin(&mut keyspace, format, &header);
+            // The one is written in parts when they change, or both are still to come.
+            (0..parts).for_each(|_| assert!(keyspace.walk(1)));
+            add(&mut keyspace, b"one", -1 - parts);
+            add(&mut keyspace, b"other", -1 - parts);
+            while keyspace.walk(1) {}
+            let full = std::iter::from_fn(|| snapshot.has_piece().then(|| snapshot.take_piece()));
+            check(full.collect::<Vec<_>>().into_iter());
         }
     }
 }

@@ -380,7 +380,7 @@ impl Server {
 
     fn abandon_rewrite(&mut self, reason: &str) {
         if self.state.background.running() == Some(Purpose::Rewrite) {
-            self.abandon_snapshot(reason);
+            self.end_snapshot(reason);
         }
     }
 

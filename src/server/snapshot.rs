@@ -212,7 +212,7 @@ impl Server {
         let start = stamp();
         loop {
             if snapshot.has_piece() {
-                self.clerk.give(Job::Write(snapshot.take_piece()));
+                give_pieces(&self.clerk, snapshot);
                 if self.state.maxmemory() > 0 {
                     // What pieces and evicted keys leave behind would count as the process's memory
                     // until the allocator got round to it.
@@ -236,7 +236,8 @@ impl Server {
     }
 
     fn finish_walk(&mut self) {
-        let Phase::Walking(snapshot, mut next) = take(&mut self.underway.phase) else { return };
+        let Phase::Walking(mut snapshot, mut next) = take(&mut self.underway.phase) else { return };
+        give_pieces(&self.clerk, &mut snapshot);
         self.clerk.give(Job::Write(snapshot.finish()));
         let naming = next.as_mut().map(|manifest| {
             let base = manifest.base.as_ref().map(|part| self.log_place().path(&part.name));
@@ -365,6 +366,12 @@ impl Server {
             self.log_was_not_rewritten();
         }
         self.state.snapshot_ended(ending);
+    }
+}
+
+fn give_pieces(clerk: &Clerk, snapshot: &mut Snapshot) {
+    while snapshot.has_piece() {
+        clerk.give(Job::Write(snapshot.take_piece()));
     }
 }
 

@@ -80,6 +80,31 @@ fn a_rewrite_without_space_leaves_the_log_as_it_was() {
 }
 
 #[test]
+fn after_three_failures_the_log_is_rewritten_on_demand_only_for_a_while() {
+    each_backend_with(&["--appendonly", "yes"], |server| {
+        let mut client = server.client();
+        let name = format!("appendonlydir/temp-rewriteaof-bg-{}.aof", server.pid());
+        let obstacle = server.dir().join(name);
+        fs::create_dir(&obstacle).expect("in the way");
+        for _ in 0..3 {
+            client.run("BGREWRITEAOF");
+            super::wait_for_end(server);
+        }
+        assert_eq!(server.info("aof_rewrites_consecutive_failures"), "3");
+        assert!(server.log().contains("triggered the limit, will retry in 1 minutes"));
+        let large = format!("SET large {}", "x".repeat(5000));
+        let grow = "CONFIG SET auto-aof-rewrite-percentage 1 auto-aof-rewrite-min-size 1kb";
+        assert_eq!(client.pipeline(&[grow, &large, "SET a 1"]), [ok(), ok(), ok()]);
+        assert_eq!(server.info("aof_rewrites"), "3");
+        fs::remove_dir(&obstacle).expect("out of the way");
+        client.run("BGREWRITEAOF");
+        super::wait_for_end(server);
+        assert_eq!(server.info("aof_rewrites_consecutive_failures"), "0");
+        assert_eq!(server.info("aof_last_bgrewrite_status"), "ok");
+    });
+}
+
+#[test]
 fn waitaof_begins_the_sync_that_it_waits_for() {
     each_backend_with(&["--appendonly", "yes", "--appendfsync", "no"], |server| {
         let mut client = server.client();

@@ -268,8 +268,9 @@ fn bgrewriteaof(ctx: &mut Ctx) -> Outcome {
     }
     let begins = !background.is_running() && !executing;
     background.schedule(Purpose::Rewrite);
-    background.rewrite_failures = 0;
-    background.rewrite_not_before_s = 0;
+    if !begins {
+        (background.rewrite_failures, background.rewrite_not_before_s) = (0, 0);
+    }
     ctx.reply.simple(match begins {
         true => "Background append only file rewriting started",
         false => "Background append only file rewriting scheduled",
