@@ -12,6 +12,7 @@ mod dispatch;
 mod execute;
 mod figures;
 mod gate;
+mod healthcheck;
 mod limit;
 mod listen;
 mod requests;

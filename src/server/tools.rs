@@ -1,4 +1,4 @@
-//! What the binary does besides serving: checking files. By a first argument, or by the name it is
+//! What the binary does besides serving: checking files, and whether a server serves. By a first argument, or by the name it is
 //! called by, as Redis's packages link it.
 //!
 //! Invariant: starts nothing; changes no file without being asked to.
@@ -8,6 +8,7 @@ use std::io::{self, Write, stdin, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::healthcheck;
 use crate::base::num::parse_i64;
 use crate::base::sys;
 use crate::command::load::limits;
@@ -21,8 +22,11 @@ struct Tool {
     run: fn(name: &str, args: &[OsString]) -> ExitCode,
 }
 
-const TOOLS: [Tool; 2] =
-    [Tool { word: "check-aof", run: check_aof }, Tool { word: "check-rdb", run: check_rdb }];
+const TOOLS: [Tool; 3] = [
+    Tool { word: "check-aof", run: check_aof },
+    Tool { word: "check-rdb", run: check_rdb },
+    Tool { word: "healthcheck", run: healthcheck::run },
+];
 
 /// The tool that the command line asks for: what it is called, and its arguments.
 fn asked(args: &[OsString]) -> Option<(&'static Tool, String, &[OsString])> {
