@@ -12,7 +12,9 @@ use std::time::Duration;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 
 use sidering::keyspace::{Expiry, Keyspace};
-use sidering::resp::{BULK_LEN_DEFAULT_BYTES, Limits, Progress, Protocol, Reply, Span, Step};
+use sidering::resp::{
+    BULK_LEN_DEFAULT_BYTES, Limits, Output, Progress, Protocol, Reply, Span, Step,
+};
 
 /// Requests in one iteration.
 const BATCH: u64 = 64;
@@ -150,7 +152,7 @@ fn growth(criterion: &mut Criterion) {
 fn encoder(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("reply");
     group.throughput(Throughput::Elements(BATCH));
-    let mut out = Vec::with_capacity(64 * 1024);
+    let mut out = Output::default();
     let mut bench = |name: &str, write: &dyn Fn(&mut Reply<'_>, u64)| {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

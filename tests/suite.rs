@@ -7,6 +7,7 @@ mod command;
 mod differential;
 mod durability;
 mod fuzz;
+mod overload;
 mod process;
 mod protocol;
 mod support;

@@ -10,6 +10,7 @@ use crate::base::text::repr;
 use crate::config::is_secret;
 use crate::observe::Slow;
 use crate::observe::latency::Event;
+use crate::resp::Output;
 use crate::resp::errors::Reject;
 use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{ClientFlags, CommandId, ReplyMode};
@@ -42,7 +43,7 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     }
     if ctx.reply.out.len() > UNCOUNTED_BYTES && ctx.state.limit_output(ctx.id, ctx.reply.out.len())
     {
-        *ctx.reply.out = Vec::new();
+        *ctx.reply.out = Output::default();
     }
 
     ctx.state.stamp = stamp();

@@ -9,6 +9,7 @@
 use super::State;
 use super::client::list::{ClientType, line};
 use crate::config::OutputLimit;
+use crate::resp::Output;
 use crate::session::client::UNCOUNTED_BYTES;
 use crate::session::{Client, ClientFlags, ClientId};
 
@@ -85,6 +86,14 @@ impl State {
         false
     }
 
+    /// Too much waits for a client to execute more for him now.
+    #[cold]
+    pub fn set_full(&mut self, id: ClientId) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.flags.insert(ClientFlags::FULL);
+        }
+    }
+
     /// How long a client's replies may get before they are not sent anyway.
     pub fn output_room(&self, id: ClientId) -> usize {
         let Some(client) = self.clients.get(id) else { return usize::MAX };
@@ -135,7 +144,7 @@ impl State {
         self.stats.output_buffer_disconnections += 1;
         self.close(id);
         if let Some(client) = self.clients.get_mut(id) {
-            client.output = Vec::new();
+            client.output = Output::default();
             self.client_memory.note_output(client);
         }
     }

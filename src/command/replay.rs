@@ -9,7 +9,7 @@ use super::spec::Flags;
 use crate::base::sys::error_text;
 use crate::persist::aof::Replay;
 use crate::persist::rdb::load::{Expired, Intake, Options, load};
-use crate::resp::{Args, Protocol, Reply};
+use crate::resp::{Args, Output, Protocol, Reply};
 use crate::session::{Client, ClientFlags, ClientId};
 use std::fs::File;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub struct Replayer<'a, H: Host> {
     /// The client that commands run for. No connection has this key.
     client: ClientId,
     /// Replies that nobody reads.
-    reply: Vec<u8>,
+    reply: Output,
     changes: u64,
     collects: bool,
 }
@@ -41,7 +41,8 @@ impl<'a, H: Host> Replayer<'a, H> {
         let mut client = Client::new(nobody, 0, now_s);
         // What would wait for something finds nothing to wait for, as in a transaction.
         client.flags.insert(ClientFlags::AUTHENTICATED.or(ClientFlags::EXECUTING));
-        let mut replayer = Replayer { host, client: nobody, reply: Vec::new(), changes, collects };
+        let mut replayer =
+            Replayer { host, client: nobody, reply: Output::default(), changes, collects };
         replayer.seat(Some(Box::new(client)));
         replayer
     }

@@ -5,8 +5,8 @@
 use super::Args;
 use crate::base::glob::glob_match;
 use crate::base::num;
-use crate::resp::Reply;
 use crate::resp::errors::{self, Reject};
+use crate::resp::{Output, Reply};
 
 /// Elements that a call visits unless COUNT says otherwise.
 const COUNT_DEFAULT: usize = 10;
@@ -98,7 +98,7 @@ impl Found<'_> {
 /// Replies with what `scan` found and the cursor that it returned.
 pub fn reply(reply: &mut Reply<'_>, scan: impl FnOnce(&mut Found<'_>) -> u64) {
     // The cursor stands before what was found, so that waits in a buffer of its own.
-    let mut bytes = Vec::new();
+    let mut bytes = Output::default();
     let found = Reply { out: &mut bytes, protocol: reply.protocol };
     let mut found = Found { reply: found, count: 0 };
     let next = scan(&mut found);
@@ -106,7 +106,7 @@ pub fn reply(reply: &mut Reply<'_>, scan: impl FnOnce(&mut Found<'_>) -> u64) {
     reply.array(2);
     reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     reply.array(count);
-    reply.out.extend_from_slice(&bytes);
+    reply.out.append(&mut bytes);
 }
 
 #[cfg(test)]
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_reply_holds_the_cursor_and_what_was_found() {
-        let mut out = Vec::new();
+        let mut out = Output::default();
         let mut found_nothing = Reply { out: &mut out, protocol: Default::default() };
         reply(&mut found_nothing, |_| 0);
         reply(&mut found_nothing, |found| {
@@ -156,6 +156,6 @@ mod tests {
             17
         });
         let expected = "*2\r\n$1\r\n0\r\n*0\r\n*2\r\n$2\r\n17\r\n*2\r\n$1\r\na\r\n$0\r\n\r\n";
-        assert_eq!(String::from_utf8_lossy(&out), expected);
+        assert_eq!(String::from_utf8_lossy(&out.take_block()), expected);
     }
 }

@@ -18,7 +18,7 @@ use crate::keyspace::{Keyspace, Order, Policy, Scope};
 use crate::observe::latency::{Event, Sample};
 use crate::observe::{AclLog, AppendFacts, Facts, Latency, Loading, SlowLog, Stats};
 use crate::resp::errors::Reject;
-use crate::resp::{Broadcast, Reply};
+use crate::resp::{Broadcast, Output, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
 
 /// The server's state, less its descriptors.
@@ -149,7 +149,8 @@ impl Outbox<'_> {
         if client.flags.intersects(ClientFlags::DEAF) {
             return;
         }
-        client.output.extend_from_slice(message.bytes(client.protocol));
+        let message = message.encoded(client.protocol);
+        message.blocks().for_each(|block| client.output.extend_from_slice(block));
         client.reveals(self.group);
         self.memory.note_output(client);
         list_writable(client, self.writable);
@@ -179,7 +180,7 @@ fn list_writable(client: &mut Client, writable: &mut Vec<ClientId>) {
 
 impl State {
     /// Appends output for a client other than the one being served.
-    pub fn write_to(&mut self, id: ClientId, write: impl FnOnce(&mut Vec<u8>)) {
+    pub fn write_to(&mut self, id: ClientId, write: impl FnOnce(&mut Output)) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if client.has(ClientFlags::CLOSING) {
             return;

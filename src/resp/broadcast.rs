@@ -2,22 +2,22 @@
 //!
 //! Invariant: knows no client; what it encodes is the same for all who speak the same version.
 
-use super::{Protocol, Reply};
+use super::{Output, Protocol, Reply};
 
 /// A message and its encodings so far.
 pub struct Broadcast<W> {
     write: W,
-    encoded: [Vec<u8>; 2],
+    encoded: [Output; 2],
 }
 
 impl<W: Fn(&mut Reply<'_>)> Broadcast<W> {
     /// The message that `write` writes, which is never empty.
     pub fn new(write: W) -> Broadcast<W> {
-        Broadcast { write, encoded: [Vec::new(), Vec::new()] }
+        Broadcast { write, encoded: Default::default() }
     }
 
     /// The message in one protocol version.
-    pub fn bytes(&mut self, protocol: Protocol) -> &[u8] {
+    pub fn encoded(&mut self, protocol: Protocol) -> &Output {
         let out = match protocol {
             Protocol::Resp2 => &mut self.encoded[0],
             Protocol::Resp3 => &mut self.encoded[1],
@@ -36,6 +36,7 @@ mod tests {
 
     #[test]
     fn each_version_is_encoded_once() {
+        let bytes = |output: &Output| output.blocks().collect::<Vec<_>>().concat();
         let written = Cell::new(0);
         let mut message = Broadcast::new(|reply| {
             written.set(written.get() + 1);
@@ -43,8 +44,8 @@ mod tests {
             reply.null();
         });
         for _ in 0..3 {
-            assert_eq!(message.bytes(Protocol::Resp2), b"*1\r\n$-1\r\n");
-            assert_eq!(message.bytes(Protocol::Resp3), b">1\r\n_\r\n");
+            assert_eq!(bytes(message.encoded(Protocol::Resp2)), b"*1\r\n$-1\r\n");
+            assert_eq!(bytes(message.encoded(Protocol::Resp3)), b">1\r\n_\r\n");
         }
         assert_eq!(written.get(), 2);
     }

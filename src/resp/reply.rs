@@ -5,7 +5,7 @@
 //! Invariant: appends to the buffer it was given and to nothing else; never allocates but through
 //! that buffer's growth; an error or status line never carries CR, LF or NUL, whoever wrote its text.
 
-use super::Strings;
+use super::{Output, Strings};
 use crate::base::num;
 
 /// The protocol version a client speaks.
@@ -21,7 +21,7 @@ pub enum Protocol {
 /// Appends replies to a client's output buffer.
 pub struct Reply<'a> {
     /// Where the bytes go.
-    pub out: &'a mut Vec<u8>,
+    pub out: &'a mut Output,
     /// The forms to use.
     pub protocol: Protocol,
 }
@@ -73,11 +73,12 @@ impl Reply<'_> {
     }
 
     fn line(&mut self, text: &[u8]) {
-        self.out.reserve(text.len() + 2);
-        self.out.extend(text.iter().map(|&byte| match byte {
-            b'\r' | b'\n' | 0 => b' ',
-            other => other,
-        }));
+        let mut pieces = text.split(|byte| matches!(byte, b'\r' | b'\n' | 0));
+        self.out.extend_from_slice(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            self.out.push(b' ');
+            self.out.extend_from_slice(piece);
+        }
         self.out.extend_from_slice(b"\r\n");
     }
 
@@ -215,7 +216,7 @@ impl Reply<'_> {
         }
         self.header(b'=', text.len() + 4);
         let letters = format.bytes().chain(std::iter::repeat(b' ')).take(3);
-        self.out.extend(letters);
+        letters.for_each(|letter| self.out.push(letter));
         self.out.push(b':');
         self.out.extend_from_slice(text);
         self.out.extend_from_slice(b"\r\n");
@@ -243,12 +244,10 @@ impl Reply<'_> {
         self.close(at, kind, len);
     }
 
-    /// Writes the header behind the replies, then rotates it in front of them.
     fn close(&mut self, at: Deferred, kind: u8, len: usize) {
-        let end = self.out.len();
-        self.header(kind, len);
-        let header_len = self.out.len() - end;
-        self.out[at.0..].rotate_right(header_len);
+        let mut header = Output::default();
+        Reply { out: &mut header, protocol: self.protocol }.header(kind, len);
+        self.out.insert(at.0, &header.take_block());
     }
 
     fn map_header(&self, pairs: usize) -> (u8, usize) {
@@ -298,9 +297,9 @@ mod tests {
     use super::*;
 
     fn written(protocol: Protocol, write: impl FnOnce(&mut Reply)) -> String {
-        let mut out = Vec::new();
+        let mut out = Output::default();
         write(&mut Reply { out: &mut out, protocol });
-        String::from_utf8(out).expect("the tests write text")
+        String::from_utf8(out.take_block()).expect("the tests write text")
     }
 
     type Form = (fn(&mut Reply), &'static str, &'static str);

@@ -1,10 +1,12 @@
 //! Many strings in a row.
 //!
-//! A vector looks at its capacity with each append, four times for a string with its frame. Here room
+//! An output looks at its capacity with each append, four times for a string with its frame. Here room
 //! is made, filled with zeros, for several strings at once, and what of it was not needed is cut off
-//! at the end.
+//! at the end. A string that its block has no room for is split by the output.
 //!
 //! Invariant: writes what [`Reply`](super::Reply) would.
+
+use super::{BLOCK_BYTES, Output};
 
 /// Bytes of room that are made at once, but for a string that needs more: as few as the processor
 /// fills without ado.
@@ -30,16 +32,16 @@ static HEADERS: [([u8; HEADER_BYTES], u8); 100] = {
     lines
 };
 
-/// Appends strings to a buffer, which has its right length again when this is dropped.
+/// Appends strings to an output, which has its right length again when this is dropped.
 pub struct Strings<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where the next string goes; behind it is room.
+    out: &'a mut Output,
+    /// Where in its last block the next string goes; behind it is room.
     end: usize,
 }
 
 impl<'a> Strings<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>) -> Strings<'a> {
-        let end = out.len();
+    pub(super) fn new(out: &'a mut Output) -> Strings<'a> {
+        let end = out.last.len();
         Strings { out, end }
     }
 
@@ -47,10 +49,10 @@ impl<'a> Strings<'a> {
     #[inline(always)]
     pub fn bulk(&mut self, bytes: &[u8]) {
         let needed = self.end + bytes.len() + FRAME_LEN_MAX;
-        if self.out.len() < needed {
-            self.make_room(needed);
+        if self.out.last.len() < needed && !self.make_room(needed) {
+            return self.split(bytes);
         }
-        let room = &mut self.out[self.end..needed];
+        let room = &mut self.out.last[self.end..needed];
         let header = match HEADERS.get(bytes.len()) {
             Some(&(line, len)) => {
                 room[..HEADER_BYTES].copy_from_slice(&line);
@@ -69,20 +71,38 @@ impl<'a> Strings<'a> {
         self.bulk(itoa::Buffer::new().format(value).as_bytes());
     }
 
-    /// Makes room up to `needed` at least.
+    /// Makes room up to `needed` at least; false if the block has not so much.
     #[cold]
-    fn make_room(&mut self, needed: usize) {
-        self.out.resize(needed.max(self.end + ROOM_BYTES), 0);
+    fn make_room(&mut self, needed: usize) -> bool {
+        if needed > BLOCK_BYTES {
+            return false;
+        }
+        let len = needed.max(self.end + ROOM_BYTES).min(BLOCK_BYTES);
+        self.out.reserve(len - self.out.last.len());
+        self.out.last.resize(len, 0);
+        true
+    }
+
+    /// Adds a string that belongs in more than one block.
+    #[cold]
+    fn split(&mut self, bytes: &[u8]) {
+        self.out.last.truncate(self.end);
+        let mut header = [0; FRAME_LEN_MAX];
+        let len = write_header(&mut header, bytes.len());
+        for piece in [&header[..len], bytes, b"\r\n"] {
+            self.out.extend_from_slice(piece);
+        }
+        self.end = self.out.last.len();
     }
 }
 
 impl Drop for Strings<'_> {
     fn drop(&mut self) {
-        self.out.truncate(self.end);
+        self.out.last.truncate(self.end);
     }
 }
 
-/// Writes the line in front of a long string; returns its length.
+/// Writes the line in front of a string; returns its length.
 #[cold]
 fn write_header(room: &mut [u8], len: usize) -> usize {
     let mut buffer = itoa::Buffer::new();
@@ -95,11 +115,19 @@ fn write_header(room: &mut [u8], len: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use crate::resp::{Protocol, Reply};
+    use crate::resp::{Output, Protocol, Reply};
+
+    fn output(before: &str) -> Output {
+        Output::from(before.as_bytes().to_vec())
+    }
+
+    fn bytes(output: &Output) -> Vec<u8> {
+        output.blocks().collect::<Vec<_>>().concat()
+    }
 
     #[test]
     fn it_writes_what_a_reply_would() {
-        let (mut many, mut single) = (b"before".to_vec(), b"before".to_vec());
+        let (mut many, mut single) = (output("before"), output("before"));
         let mut reply = Reply { out: &mut many, protocol: Protocol::Resp2 };
         let mut other = Reply { out: &mut single, protocol: Protocol::Resp2 };
         let text = vec![b'x'; 200_000];
@@ -111,13 +139,13 @@ mod tests {
             other.bulk_integer(-(len as i64));
         }
         drop(strings);
-        assert!(many == single);
+        assert!(bytes(&many) == bytes(&single));
     }
 
     #[test]
     fn an_empty_one_leaves_no_trace() {
-        let mut out = b"before".to_vec();
+        let mut out = output("before");
         drop(Reply { out: &mut out, protocol: Protocol::Resp2 }.strings());
-        assert_eq!(out, b"before");
+        assert_eq!(bytes(&out), b"before");
     }
 }

@@ -7,19 +7,14 @@ use super::{CLERK, LIMIT, Server};
 use crate::base::text::repr;
 use crate::command::client::list::line;
 use crate::command::tracking;
-use crate::io::{Completion, ConnId, IoError, Lease, ListenerId, Op, net};
+use crate::io::{Completion, ConnId, Driver, IoError, Lease, ListenerId, Op, net};
 use crate::resp::{self, Args, Limits, Step};
-use crate::session::client::UNCOUNTED_BYTES;
+use crate::session::client::{FULL_BYTES, UNCOUNTED_BYTES};
 use crate::session::{Client, ClientFlags, ClientId};
 use std::mem::take;
 
-/// Output that may wait behind a send before the client is no longer read from.
-const OUTPUT_THROTTLE_BYTES: usize = 1024 * 1024;
 /// Bytes of a query buffer that the log shows.
 const LOGGED_INPUT_BYTES: usize = 64;
-/// Output buffers kept for reuse, and the capacity up to which one is kept.
-const POOL_BUFFERS_MAX: usize = 64;
-const POOL_BUFFER_BYTES_MAX: usize = 64 * 1024;
 
 impl Server {
     pub(super) fn handle(&mut self, completion: Completion) {
@@ -96,6 +91,9 @@ impl Server {
             return self.parse(id, Chunk::Lease(lease));
         }
         append_pending(client, self.driver.bytes(&lease));
+        if client.has(ClientFlags::FULL) {
+            throttle(client, &mut self.driver);
+        }
         self.driver.release(lease);
         if client.input_bytes() as u64 > limit {
             return self.query_buffer_exceeded(id);
@@ -226,6 +224,7 @@ impl Server {
                 log::debug!("Reading from client: {error}");
                 self.state.close(id);
             }
+            None if client.has(ClientFlags::FULL) => client.flags.insert(ClientFlags::HUNG_UP),
             None => {
                 log::debug!("Client closed connection id={} addr={}", client.id, client.addr);
                 client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY);
@@ -235,7 +234,7 @@ impl Server {
         }
     }
 
-    /// Hands every client's output to the driver, one send per connection.
+    /// Hands every client's output to the driver, one block per connection.
     pub(super) fn send_replies(&mut self) {
         let mut writable = take(&mut self.state.writable);
         for id in writable.drain(..) {
@@ -256,9 +255,8 @@ impl Server {
         let Some(client) = self.state.clients.get_mut(id) else { return };
         let waiting = client.output.len();
         if client.has(ClientFlags::SENDING) {
-            if waiting > OUTPUT_THROTTLE_BYTES && !client.has(ClientFlags::THROTTLED) {
-                client.flags.insert(ClientFlags::THROTTLED);
-                self.driver.submit(Op::PauseReceive { conn: conn_id(id) });
+            if waiting > FULL_BYTES {
+                throttle(client, &mut self.driver);
             }
             return;
         }
@@ -272,13 +270,13 @@ impl Server {
             return;
         }
         client.flags.insert(ClientFlags::SENDING);
-        let buf = take(&mut client.output);
-        (client.sending_bytes, client.sending_capacity) = (waiting, buf.capacity());
+        let buf = client.output.take_block();
+        (client.sending_bytes, client.sending_capacity) = (buf.len(), buf.capacity());
         self.driver.submit(Op::Send { conn: conn_id(id), buf });
     }
 
     fn sent(&mut self, conn: ConnId, buf: Vec<u8>, bytes: usize, error: Option<IoError>) {
-        self.recycle(buf);
+        self.pool.put(buf);
         self.state.stats.writes += 1;
         self.state.stats.net_output_bytes += bytes as u64;
         let id = client_id(conn);
@@ -296,15 +294,32 @@ impl Server {
             log::debug!("Error writing to client: {error}");
             return self.state.close(id);
         }
-        if client.has(ClientFlags::THROTTLED) && client.output.len() <= OUTPUT_THROTTLE_BYTES {
-            client.flags.remove(ClientFlags::THROTTLED);
-            self.driver.submit(Op::Receive { conn });
-        }
         match client.output.is_empty() {
             // At once, so that nobody sees a client that has its reply to QUIT.
-            true if client.has(ClientFlags::CLOSE_AFTER_REPLY) => self.close(id),
+            true if client.has(ClientFlags::CLOSE_AFTER_REPLY) => return self.close(id),
             true => {}
             false => self.state.make_writable(id),
+        }
+        self.go_on(id);
+    }
+
+    /// Reads and executes more of a client again once enough of its output has left.
+    fn go_on(&mut self, id: ClientId) {
+        let Some(client) = self.state.clients.get_mut(id) else { return };
+        if client.output.len() > FULL_BYTES {
+            return;
+        }
+        if client.has(ClientFlags::THROTTLED) {
+            client.flags.remove(ClientFlags::THROTTLED);
+            self.driver.submit(Op::Receive { conn: conn_id(id) });
+        }
+        if client.has(ClientFlags::FULL) {
+            client.flags.remove(ClientFlags::FULL);
+            let hung_up = client.has(ClientFlags::HUNG_UP);
+            self.parse_pending(id);
+            if hung_up {
+                self.receive_ended(id, None);
+            }
         }
     }
 
@@ -321,14 +336,13 @@ impl Server {
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
     }
+}
 
-    /// Keeps an output buffer for the next client that needs one.
-    pub(super) fn recycle(&mut self, mut buf: Vec<u8>) {
-        let fits = (1..=POOL_BUFFER_BYTES_MAX).contains(&buf.capacity());
-        if fits && self.pool.len() < POOL_BUFFERS_MAX {
-            buf.clear();
-            self.pool.push(buf);
-        }
+/// Reads nothing more of a client for now.
+fn throttle(client: &mut Client, driver: &mut Driver) {
+    if !client.has(ClientFlags::THROTTLED) {
+        client.flags.insert(ClientFlags::THROTTLED);
+        driver.submit(Op::PauseReceive { conn: conn_id(client.key) });
     }
 }
 

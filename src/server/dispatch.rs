@@ -10,7 +10,7 @@ use crate::command::tracking::end_exception;
 use crate::command::transaction;
 use crate::command::{Args, Ctx, State};
 use crate::resp::errors::{self, Reject};
-use crate::resp::{Protocol, ProtocolError, Reply};
+use crate::resp::{Output, Protocol, ProtocolError, Reply};
 use crate::session::{Client, ClientFlags, ClientId, CommandId};
 
 /// What became of a request.
@@ -30,7 +30,7 @@ pub fn process(
     id: ClientId,
     command: Option<CommandId>,
     args: Args<'_>,
-    out: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Verdict {
     let open = !state.paused()
         && !state.is_memory_short()
@@ -78,7 +78,7 @@ pub fn protocol_error(
     state: &mut State,
     id: ClientId,
     error: ProtocolError,
-    out: &mut Vec<u8>,
+    out: &mut Output,
 ) -> Verdict {
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
     if let Some(verdict) = obstacle(client) {

@@ -7,8 +7,8 @@ use super::dispatch::{self, Verdict};
 use crate::base::clock::stamp;
 use crate::ds::dict::Dict;
 use crate::keyspace::{Db, KeyHash};
-use crate::resp::Args;
-use crate::session::client::UNCOUNTED_BYTES;
+use crate::resp::{Args, Output};
+use crate::session::client::{FULL_BYTES, UNCOUNTED_BYTES};
 use crate::session::{ClientFlags, ClientId};
 use std::mem::take;
 use std::ptr;
@@ -109,13 +109,16 @@ impl Server {
         let mut out = take(&mut client.output);
         self.state.client_memory.note_output(client);
         if out.capacity() == 0 {
-            out = self.pool.pop().unwrap_or_default();
+            out = self.pool.take().into();
         }
         let Batch { chunks, spans, .. } = &self.batch;
         let bytes = chunks[run.args_chunk].bytes(&self.driver);
         let mut held = false;
         for request in requests {
             let large = if out.len() > UNCOUNTED_BYTES { out.capacity() } else { 0 };
+            if out.len() > FULL_BYTES {
+                self.state.set_full(id);
+            }
             if self.state.client_memory.is_over(large) {
                 self.state.evict_clients(Some((id, large)));
             }
@@ -146,10 +149,10 @@ impl Server {
     }
 
     /// Puts the output back with the client.
-    fn finish(&mut self, id: ClientId, mut out: Vec<u8>) {
+    fn finish(&mut self, id: ClientId, mut out: Output) {
         let client = self.state.clients.get_mut(id);
         let Some(client) = client.filter(|client| !client.has(ClientFlags::CLOSING)) else {
-            return self.recycle(out);
+            return self.pool.put(out.take_block());
         };
         client.reveals(self.state.keyspace.take_seen());
         // A client that watches MONITOR may have been told of its own command meanwhile.
@@ -158,7 +161,7 @@ impl Server {
         let must_log_in = !client.has(ClientFlags::AUTHENTICATED) && !self.state.users.is_open();
         let too_much = must_log_in && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
         if out.is_empty() && !client.has(ClientFlags::CLOSE_AFTER_REPLY) {
-            return self.recycle(out);
+            return self.pool.put(out.take_block());
         }
         client.output = out;
         self.state.client_memory.note_output(client);

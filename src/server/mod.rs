@@ -3,7 +3,7 @@
 //!
 //! One turn of the loop (`turn`): wait for completions, parse what arrived in place (`batch`),
 //! execute it in batches (`dispatch`), serve what the handlers asked for, do due background work in
-//! slices, send one buffer per connection with output.
+//! slices, send one block per connection with output.
 
 mod append;
 mod batch;
@@ -15,6 +15,7 @@ mod gate;
 mod healthcheck;
 mod limit;
 mod listen;
+mod pool;
 mod requests;
 mod restore;
 mod shutdown;
@@ -27,6 +28,7 @@ use crate::clerk::Clerk;
 use crate::command::State;
 use crate::io::{Completion, Driver, ListenerId, WatchId};
 use batch::Batch;
+use pool::Pool;
 use std::process::ExitCode;
 
 /// The driver's names for what is watched besides sockets: signals, the memory limit's files, and the
@@ -44,8 +46,8 @@ pub struct Server {
     /// Completions of this turn; kept for its capacity.
     completions: Vec<Completion>,
     batch: Batch,
-    /// Empty output buffers, kept for their capacity.
-    pool: Vec<Vec<u8>>,
+    /// Output that was sent.
+    pool: Pool,
     log: append::Log,
     clerk: Clerk,
     /// The snapshot that is being taken.

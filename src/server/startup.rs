@@ -107,7 +107,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         listeners,
         completions: Vec::new(),
         batch: Batch::default(),
-        pool: Vec::new(),
+        pool: Default::default(),
         log: Log::new(None),
         clerk,
         underway: Default::default(),

@@ -2,11 +2,15 @@
 //! driver's ring until it is parsed, and its output buffer goes back to a pool once sent.
 
 use super::{CommandId, Tracking, Transaction, UserId, table::ClientId};
-use crate::resp::{Progress, Protocol};
+use crate::resp::{Output, Progress, Protocol};
 
 /// So little output does not count against limits on clients. Redis has it in a buffer that its
 /// limits do not look at, and sooner nobody has to look.
 pub const UNCOUNTED_BYTES: usize = 16 * 1024;
+
+/// With so much output waiting for a client nothing more of what it sent is executed or read: a few
+/// bytes can ask for very many.
+pub const FULL_BYTES: usize = 1024 * 1024;
 
 /// Facts about a connection that are true or false.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -45,12 +49,17 @@ impl ClientFlags {
 
     /// Listed among those who have more output waiting than their soft limit.
     pub const LAGGARD: ClientFlags = ClientFlags(1 << 19);
+    /// [`FULL_BYTES`] of output wait, and requests with them.
+    pub const FULL: ClientFlags = ClientFlags(1 << 17);
+    /// It will send nothing more, and is closed once it was served.
+    pub const HUNG_UP: ClientFlags = ClientFlags(1 << 18);
     /// Connected from this machine.
     pub const LOCAL: ClientFlags = ClientFlags(1 << 14);
     /// Waits for a key (`command::block`); input is kept.
     pub const BLOCKED: ClientFlags = ClientFlags(1 << 30);
     /// What it sends is kept and executed later.
-    pub const WAITING: ClientFlags = ClientFlags(1 << 9 | 1 << 30);
+    pub const WAITING: ClientFlags =
+        ClientFlags::POSTPONED.or(ClientFlags::BLOCKED).or(ClientFlags::FULL);
     /// Nothing more of this client is executed.
     pub const DEAF: ClientFlags = ClientFlags(1 << 7 | 1 << 8);
 
@@ -129,7 +138,7 @@ pub struct Client {
     /// Commands set aside by CLIENT PAUSE during the current batch; they precede `pending`.
     pub held: Vec<u8>,
     /// Replies not yet handed to the driver.
-    pub output: Vec<u8>,
+    pub output: Output,
     /// Bytes of the send under way that have not left.
     pub sending_bytes: usize,
     /// Capacity of the buffer of that send, bytes.
@@ -177,7 +186,7 @@ impl Client {
             progress: Progress::default(),
             missing: 0,
             held: Vec::new(),
-            output: Vec::new(),
+            output: Output::default(),
             sending_bytes: 0,
             sending_capacity: 0,
             counted_output: 0,

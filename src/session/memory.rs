@@ -85,7 +85,7 @@ mod tests {
         let mut clients =
             [1, 2].map(|slot| Client::new(ClientId { slot, generation: 0 }, u64::from(slot), 0));
         for client in &mut clients {
-            client.output = Vec::with_capacity(100);
+            client.output = Vec::with_capacity(100).into();
             memory.note_output(client);
         }
         (clients[0].sending_bytes, clients[0].sending_capacity) = (20_000, 30_000);

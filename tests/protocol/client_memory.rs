@@ -196,7 +196,8 @@ fn full_output_buffers_evict_no_keys_and_refuse_no_writes() {
             let _readers: Vec<Client> = (0..4)
                 .map(|_| {
                     let mut reader = server.client();
-                    reader.send(&b"GET large\r\n".repeat(30));
+                    let gets = b"GET large\r\n".repeat(30);
+                    reader.send(&[b"MULTI\r\n", &gets[..], b"EXEC\r\n"].concat());
                     reader
                 })
                 .collect();

@@ -143,7 +143,7 @@ fn flags(client: &Client) -> String {
         (client.has(ClientFlags::MONITOR), 'O'),
         (client.has(ClientFlags::SUBSCRIBER), 'P'),
         (client.has(ClientFlags::MULTI), 'x'),
-        (client.flags.intersects(ClientFlags::WAITING), 'b'),
+        (client.flags.intersects(ClientFlags::POSTPONED.or(ClientFlags::BLOCKED)), 'b'),
         (tracking.is_some(), 't'),
         (tracking.is_some_and(|tracking| tracking.broken), 'R'),
         (tracking.is_some_and(|tracking| tracking.mode == Mode::Broadcast), 'B'),

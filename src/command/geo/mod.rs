@@ -58,6 +58,7 @@ fn reply_place(reply: &mut Reply<'_>, place: Point) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resp::Output;
 
     #[test]
     fn distances_have_four_digits() {
@@ -68,9 +69,9 @@ mod tests {
             (166_274.151_569_600_33, "$11\r\n166274.1516\r\n"),
             (65_734_563.123_46, "$13\r\n65734563.1235\r\n"),
         ] {
-            let mut out = Vec::new();
+            let mut out = Output::default();
             reply_distance(&mut Reply { out: &mut out, protocol: Default::default() }, distance);
-            assert_eq!(String::from_utf8_lossy(&out), text);
+            assert_eq!(String::from_utf8_lossy(&out.take_block()), text);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The table against the reference's own account of itself, and the rules that rows keep.
 
 use super::*;
-use crate::resp::{Protocol, Span};
+use crate::resp::{Output, Protocol, Span};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What Redis 7.2.6 says about its commands, made by `tests/golden/record.py`.
@@ -36,9 +36,10 @@ fn notation(reply: &mut &[u8]) -> String {
 
 /// The reply that `write` encodes, in the notation of the golden file.
 fn written(write: impl FnOnce(&mut Reply<'_>)) -> String {
-    let mut out = Vec::new();
+    let mut out = Output::default();
     write(&mut Reply { out: &mut out, protocol: Protocol::Resp3 });
-    let mut rest = out.as_slice();
+    let bytes = out.blocks().collect::<Vec<_>>().concat();
+    let mut rest = bytes.as_slice();
     let text = notation(&mut rest);
     assert!(rest.is_empty(), "one whole reply: {text}");
     text
