@@ -250,12 +250,15 @@ impl State {
         self.pause.until_ms > self.clock.unix_ms()
     }
 
-    /// Asks for a client to be closed at the end of the batch. Its output is dropped.
+    /// Asks for a client to be closed at the end of the batch. Its output is dropped. From now on it
+    /// waits for nothing and listens to nothing: an element that it took would be lost.
     pub fn close(&mut self, id: ClientId) {
         if let Some(client) = self.clients.get_mut(id)
             && !client.has(ClientFlags::CLOSING)
         {
             client.flags.insert(ClientFlags::CLOSING);
+            self.forget_blocked(id);
+            self.pubsub.forget(id);
             self.requests.push(Request::Close(id));
         }
     }

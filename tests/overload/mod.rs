@@ -2,6 +2,7 @@
 //! served.
 
 mod floods;
+mod kills;
 
 mod readers;
 
