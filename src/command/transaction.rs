@@ -179,14 +179,11 @@ fn watch(ctx: &mut Ctx) -> Outcome {
 }
 
 fn watch_key(ctx: &mut Ctx, db: u32, key: &[u8], dirty: &Rc<Cell<bool>>) {
-    let transaction = ctx.client().transaction_mut();
-    if transaction.watched.iter().any(|other| other.db == db && *other.key == *key) {
-        return;
-    }
-    transaction.watch(db, key);
     // A key that is past its deadline already is removed first: that is no change to come.
     ctx.db().peek(key);
-    ctx.db().watch(key, dirty);
+    if ctx.db().watch(key, dirty) {
+        ctx.client().transaction_mut().watch(db, key);
+    }
 }
 
 /// UNWATCH

@@ -439,10 +439,10 @@ impl Db {
         self.store.value(at).dict().filter(|dict| dict.len() >= PREFETCH_LEN_MIN)
     }
 
-    /// Sets `flag` when `key` changes from now on.
-    pub fn watch(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) {
+    /// Sets `flag` when `key` changes from now on; false if it did so already.
+    pub fn watch(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) -> bool {
         let expired = self.is_expired(key);
-        self.watched.add(key, flag, expired);
+        self.watched.add(key, flag, expired)
     }
 
     /// Ends [`Db::watch`].

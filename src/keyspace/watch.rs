@@ -34,12 +34,14 @@ impl Watched {
         self.keys.is_empty()
     }
 
-    /// Adds a watcher; one flag watches a key once.
-    pub fn add(&mut self, key: &[u8], flag: &Rc<Cell<bool>>, expired: bool) {
+    /// Adds a watcher; false if it is one already, for a flag watches a key once.
+    pub fn add(&mut self, key: &[u8], flag: &Rc<Cell<bool>>, expired: bool) -> bool {
         let watchers = self.keys.entry(key.into()).or_default();
-        if !watchers.iter().any(|watcher| Rc::ptr_eq(&watcher.flag, flag)) {
+        let is_new = !watchers.iter().any(|watcher| Rc::ptr_eq(&watcher.flag, flag));
+        if is_new {
             watchers.push(Watcher { flag: Rc::clone(flag), expired });
         }
+        is_new
     }
 
     pub fn remove(&mut self, key: &[u8], flag: &Rc<Cell<bool>>) {
