@@ -3,6 +3,7 @@
 
 mod floods;
 mod kills;
+mod memory;
 
 mod readers;
 
