@@ -221,6 +221,7 @@ impl Server {
             }
             self.underway.stalled = self.clerk.queued_bytes() > QUEUE_BYTES_MAX;
             if self.underway.stalled {
+                self.observe_snapshot();
                 wait_for(&self.clerk);
                 return false;
             }

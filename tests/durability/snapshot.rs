@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use super::fault::{fault, with_faults};
 use super::{NEVER_DONE, unfinished, wait_for_end};
 use crate::support::aof::WITH_LOG;
 use crate::support::*;
@@ -209,6 +210,22 @@ fn files_of_the_log_that_are_not_needed_stay_while_that_is_wanted() {
             let manifest = server.dir().join("appendonlydir/appendonly.aof.manifest");
             !fs::read_to_string(manifest).expect("it").contains("type h")
         });
+    });
+}
+
+#[test]
+fn the_log_is_whole_where_what_it_no_longer_needs_cannot_be_deleted() {
+    let args = [&WITH_LOG[..], &["--aof-disable-auto-gc", "yes"]].concat();
+    with_faults(&args, |server| {
+        let mut client = server.client();
+        client.check("SET a 1", ok());
+        client.run("BGREWRITEAOF");
+        wait_for_end(server);
+        fault(&mut client, "rename@manifest:EIO");
+        client.check("CONFIG SET aof-disable-auto-gc no", ok());
+        server.wait_until("that fails", |server| server.log().contains("Input/output error"));
+        server.restart();
+        server.client().check("GET a", bulk("1"));
     });
 }
 
