@@ -33,6 +33,8 @@ pub struct Crowd {
     pub writers: usize,
     pub readers: usize,
     pub slow_readers: usize,
+    /// Those who ask for one rewrite of the log after another.
+    pub rewriters: usize,
 }
 
 /// What the clients saw.

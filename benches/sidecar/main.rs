@@ -102,6 +102,9 @@ fn run(server: &Server, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<
     let (tally, samples, pings) = thread::scope(|scope| {
         let samples = scope.spawn(move || watch::sample(port, pid, stop));
         let pings = scope.spawn(move || watch::ping(port, stop));
+        for _ in 0..crowd.rewriters {
+            scope.spawn(move || watch::rewrite(port, stop));
+        }
         let slow: Vec<_> = (0..crowd.slow_readers)
             .map(|number| scope.spawn(move || load::read_slowly(port, number, written, stop)))
             .collect();
@@ -124,7 +127,8 @@ fn run(server: &Server, mix: Mix, crowd: Crowd, period: Duration) -> io::Result<
 fn soak(options: &Options) -> io::Result<ExitCode> {
     let Some(group) = ControlGroup::create() else { return Ok(ExitCode::SUCCESS) };
     group.set_limit(CONTAINER_BYTES);
-    let crowd = Crowd { writers: 50, readers: 20, slow_readers: 5 };
+    let crowd =
+        Crowd { writers: 50, readers: 20, slow_readers: 5, rewriters: options.rewrites.into() };
     let arguments = options.server_arguments("96mb", "allkeys-lru");
     let mut server = Server::start(options, Some(&group), &arguments)?;
     println!("`{}` in a cgroup of 128 MiB:\n", server.command);
@@ -151,7 +155,7 @@ fn soak(options: &Options) -> io::Result<ExitCode> {
 }
 
 fn samples(options: &Options) -> io::Result<ExitCode> {
-    let crowd = Crowd { writers: 50, readers: 20, slow_readers: 0 };
+    let crowd = Crowd { writers: 50, readers: 20, slow_readers: 0, rewriters: 0 };
     let mut held = true;
     println!(
         "| policy | values | used_memory over maxmemory (KiB) | allowed | RSS over (MiB) | allowed \

@@ -17,6 +17,7 @@ usage: cargo bench --bench sidecar -- [soak | samples | hits] [options]
   --values NAME      the mix for samples: sessions, sizes or collections (all)
   --server PATH      the server (the sidering of this build)
   --backend NAME     driver of sidering: uring or epoll
+  --rewrite          one rewrite of the append log after another (soak)
   --args TEXT        more options for the server, separated by blanks
 ";
 
@@ -37,6 +38,8 @@ pub struct Options {
     policy: Option<String>,
     values: Option<String>,
     more: Vec<String>,
+    /// Whether the log is rewritten all the time.
+    pub rewrites: bool,
 }
 
 impl Options {
@@ -44,7 +47,7 @@ impl Options {
     pub fn parse(arguments: &[String]) -> Result<Self, String> {
         let (mut mode, mut period) = (Mode::Soak, None);
         let (mut backend, mut maxmemory, mut policy, mut more) = (None, None, None, Vec::new());
-        let mut values = None;
+        let (mut values, mut rewrites) = (None, false);
         let mut server = PathBuf::from(env!("CARGO_BIN_EXE_sidering"));
         let mut rest = arguments.iter().map(String::as_str).filter(|a| *a != "--bench");
         while let Some(argument) = rest.next() {
@@ -60,6 +63,7 @@ impl Options {
                 "--values" => values = Some(value()?.to_owned()),
                 "--server" => server = value()?.into(),
                 "--backend" => backend = Some(value()?.to_owned()),
+                "--rewrite" => rewrites = true,
                 "--args" => more = value()?.split_whitespace().map(str::to_owned).collect(),
                 _ => return Err(format!("unknown option {argument}")),
             }
@@ -68,7 +72,7 @@ impl Options {
             Mode::Soak => Duration::from_secs(600),
             Mode::Samples | Mode::Hits => Duration::from_secs(20),
         });
-        Ok(Self { mode, period, server, backend, maxmemory, policy, values, more })
+        Ok(Self { mode, period, server, backend, maxmemory, policy, values, more, rewrites })
     }
 
     /// The same for redis-server.

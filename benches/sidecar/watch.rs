@@ -13,6 +13,7 @@ use crate::client;
 use crate::histogram::Histogram;
 
 const SAMPLE_PAUSE: Duration = Duration::from_millis(10);
+const REWRITE_PAUSE: Duration = Duration::from_millis(50);
 const PING_PAUSE: Duration = Duration::from_millis(1);
 /// Priority of the thread that measures PING, so that what it waits for is the server and not the
 /// load beside it.
@@ -97,6 +98,21 @@ fn resident(pid: u32) -> u64 {
     let text = fs::read_to_string(format!("/proc/{pid}/statm")).unwrap_or_default();
     let pages: u64 = text.split(' ').nth(1).and_then(|pages| pages.parse().ok()).unwrap_or(0);
     pages * rustix::param::page_size() as u64
+}
+
+/// Asks for a rewrite of the append log whenever there is none, until told to stop or until the server
+/// is gone.
+pub fn rewrite(port: u16, stop: &AtomicBool) {
+    let Ok(mut asker) = Asker::connect(port) else { return };
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(persistence) = asker.info("persistence") else { return };
+        if persistence.field("aof_rewrite_in_progress") == Some(0)
+            && asker.ask("BGREWRITEAOF\r\n").is_err()
+        {
+            return;
+        }
+        thread::sleep(REWRITE_PAUSE);
+    }
 }
 
 /// How long PING took.
