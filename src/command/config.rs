@@ -186,7 +186,7 @@ fn config_rewrite(ctx: &mut Ctx) -> Outcome {
     if file.is_empty() {
         return Err("ERR The server is running without a config file".into());
     }
-    match rewrite_file(Path::new(file), &ctx.state.config) {
+    match rewrite_file(Path::new(file), &ctx.state.config, ctx.state.user_lines()) {
         Ok(()) => {
             ::log::info!("CONFIG REWRITE executed with success.");
             ctx.reply.ok();
@@ -200,12 +200,12 @@ fn config_rewrite(ctx: &mut Ctx) -> Outcome {
 }
 
 /// A file that is gone is written anew.
-fn rewrite_file(path: &Path, config: &Config) -> Result<(), String> {
+fn rewrite_file(path: &Path, config: &Config, users: Vec<String>) -> Result<(), String> {
     let old = match fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
         read => read.map_err(|error| sys::error_text(&error))?,
     };
-    replace(path, &rewrite(&old, config)).map_err(|failure| failure.reason())
+    replace(path, &rewrite(&old, config, users)).map_err(|failure| failure.reason())
 }
 
 /// CONFIG RESETSTAT

@@ -6,6 +6,7 @@
 use super::Args;
 use super::spec::{BeginSearch, Categories, Command, FindKeys, Flags, KeyFlags, KeySpec};
 use crate::base::num;
+use crate::base::text::is_space;
 
 /// A call whose keys cannot be told, because its arguments make no sense.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -75,7 +76,8 @@ impl Command {
 
     /// Appends the index of every key in `args`, with the way the call uses it. The
     /// specifications tell it, unless a row marks theirs as incomplete or as depending on the
-    /// other arguments: then its extractor does.
+    /// other arguments: then its extractor does. A number of keys that is none is read as C's `atoi`
+    /// reads it, and how its keys are used is unknown then: so does Redis, and denies accordingly.
     ///
     /// # Errors
     /// [`Malformed`] when the call cannot be a valid one; nothing is appended then.
@@ -87,13 +89,39 @@ impl Command {
         let len = out.len();
         let varies = self.keys.iter().any(|spec| spec.flags.has(KeyFlags::VARIABLE_FLAGS));
         if self.has_key_specs() && !varies {
-            if self.keys.iter().try_for_each(|spec| keys_of_spec(spec, args, out)).is_ok() {
+            if self.keys_of_specs(num::parse_i64, args, out).is_ok() {
                 return Ok(());
             }
             out.truncate(len);
         }
-        let extract = self.extract_keys.ok_or(Malformed)?;
-        extract(args, out).map_err(|()| Malformed)
+        match self.extract_keys {
+            Some(extract) => extract(args, out).map_err(|()| Malformed),
+            None => self.keys_read_loosely(args, out),
+        }
+    }
+
+    fn keys_of_specs(
+        &self,
+        number: Number,
+        args: &Args<'_>,
+        out: &mut Vec<(usize, KeyFlags)>,
+    ) -> Result<(), Malformed> {
+        self.keys.iter().try_for_each(|spec| keys_of_spec(spec, number, args, out))
+    }
+
+    fn keys_read_loosely(
+        &self,
+        args: &Args<'_>,
+        out: &mut Vec<(usize, KeyFlags)>,
+    ) -> Result<(), Malformed> {
+        if !self.keys.iter().any(|spec| matches!(spec.find, FindKeys::Count { .. })) {
+            return Err(Malformed);
+        }
+        let len = out.len();
+        let found = self.keys_of_specs(loose_number, args, out);
+        found.inspect_err(|_| out.truncate(len))?;
+        out[len..].iter_mut().for_each(|(_, flags)| *flags = KeyFlags::NONE);
+        Ok(())
     }
 }
 
@@ -138,9 +166,28 @@ fn union(specs: &[KeySpec]) -> FlatRange {
     flat
 }
 
+/// How a number of keys is read.
+type Number = fn(&[u8]) -> Option<i64>;
+
+/// As C's `atoi`: leading blanks and a sign, digits as far as there are any, 32 bits of all that.
+fn loose_number(text: &[u8]) -> Option<i64> {
+    let start = text.iter().position(|byte| !is_space(*byte))?;
+    let (sign, digits) = match &text[start..] {
+        [b'-', rest @ ..] => (-1, rest),
+        [b'+', rest @ ..] => (1, rest),
+        rest => (1, rest),
+    };
+    let digits = digits.iter().map_while(|byte| byte.is_ascii_digit().then(|| byte - b'0'));
+    let number = digits.fold(0i64, |number, digit| {
+        number.saturating_mul(10).saturating_add(sign * i64::from(digit))
+    });
+    Some(i64::from(number as i32))
+}
+
 /// Appends the keys of one specification.
 fn keys_of_spec(
     spec: &KeySpec,
+    number: Number,
     args: &Args<'_>,
     out: &mut Vec<(usize, KeyFlags)>,
 ) -> Result<(), Malformed> {
@@ -148,7 +195,7 @@ fn keys_of_spec(
         return Ok(());
     }
     let Some(begin) = begin(spec.begin, args)? else { return Ok(()) };
-    let (first, last, step) = range(spec.find, begin, args)?;
+    let (first, last, step) = range(spec.find, begin, number, args)?;
     if first > last || last >= args.len() as i64 {
         return Err(Malformed);
     }
@@ -179,7 +226,12 @@ fn keyword(word: &str, from: i16, args: &Args<'_>) -> Option<i64> {
 }
 
 /// First key, last key and step of a specification that begins at `begin`.
-fn range(find: FindKeys, begin: i64, args: &Args<'_>) -> Result<(i64, i64, i64), Malformed> {
+fn range(
+    find: FindKeys,
+    begin: i64,
+    number: Number,
+    args: &Args<'_>,
+) -> Result<(i64, i64, i64), Malformed> {
     let len = args.len() as i64;
     match find {
         FindKeys::Range { last, step, limit } => {
@@ -192,7 +244,7 @@ fn range(find: FindKeys, begin: i64, args: &Args<'_>) -> Result<(i64, i64, i64),
         }
         FindKeys::Count { index, first, step } => {
             let count = usize::try_from(begin + i64::from(index)).ok().and_then(|at| args.get(at));
-            let count = count.and_then(num::parse_i64).filter(|count| (1..len).contains(count));
+            let count = count.and_then(number).filter(|count| (1..len).contains(count));
             let first = begin + i64::from(first);
             let last = first + (count.ok_or(Malformed)? - 1) * i64::from(step);
             Ok((first, last, i64::from(step)))

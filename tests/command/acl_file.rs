@@ -160,6 +160,25 @@ fn the_configuration_defines_users() {
 }
 
 #[test]
+fn users_are_written_back_to_the_configuration() {
+    for backend in backends() {
+        let files = [(CONFIG_FILE, &b"port 6379\nuser gone on\n# end\n"[..])];
+        let mut server = Server::start_with(backend, &[], &files);
+        let mut admin = server.client();
+        admin.check("ACL DELUSER gone", int(1));
+        let rules = [&b"on"[..], b">geheim", b"~a\"b", b"(+get \"~c'd\" ~e)", b"&\xff"];
+        let words = [&[&b"ACL"[..], b"SETUSER", b"bob"], &rules[..]].concat();
+        assert_eq!(admin.cmd(&words), ok());
+        admin.check("CONFIG REWRITE", ok());
+        let list = admin.run("ACL LIST");
+        let written = fs::read_to_string(server.dir().join(CONFIG_FILE)).expect("the file");
+        assert!(!written.contains("gone") && !written.contains("geheim"), "{written}");
+        server.restart();
+        server.client().check("ACL LIST", list);
+    }
+}
+
+#[test]
 fn mistakes_in_the_configuration_are_told_without_passwords() {
     for (args, reason) in [
         (&["--user", "u", ">geheim", "nope"][..], "Error in user declaration 'nope': Syntax error"),

@@ -8,6 +8,7 @@ mod differences;
 mod effects;
 mod events;
 mod generate;
+mod permissions;
 pub mod vocabulary;
 
 use crate::support::*;
@@ -121,9 +122,9 @@ impl Pair {
     fn agree(&self, command: &Command, ours: &Value, theirs: &Value) -> bool {
         if command.is("exec") && self.replies_of_queued(ours) && self.replies_of_queued(theirs) {
             let pairs = ours.items().iter().zip(theirs.items());
-            return self.queued.iter().zip(pairs).all(|(c, (a, b))| differences::agree(c, a, b));
+            return self.queued.iter().zip(pairs).all(|(c, (a, b))| agree(c, a, b));
         }
-        differences::agree(command, ours, theirs)
+        agree(command, ours, theirs)
     }
 
     fn replies_of_queued(&self, reply: &Value) -> bool {
@@ -206,6 +207,11 @@ impl Pair {
         let (seed, index, key) = (self.seed, self.index, key.escape_ascii());
         assert_eq!(digests[0], digests[1], "SEED={seed}, after {index}: payloads of {key}");
     }
+}
+
+/// Whether a difference between the replies to one command is allowed.
+fn agree(command: &Command, ours: &Value, theirs: &Value) -> bool {
+    differences::agree(command, ours, theirs) || permissions::same_refusal(ours, theirs)
 }
 
 /// The keys of a database in order, by a full SCAN that must agree with KEYS and DBSIZE.

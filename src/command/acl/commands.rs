@@ -3,6 +3,7 @@
 //!
 //! Invariant: knows rows by number only; rules were checked before they arrive here.
 
+use crate::base::text::until_nul;
 use crate::resp::Args;
 use crate::session::CommandId;
 
@@ -97,9 +98,11 @@ impl CommandSet {
         self.allowed[word] & bit != 0
     }
 
-    /// Whether a call passes.
+    /// Whether a call passes. Its first argument counts up to a NUL, as in Redis.
     pub fn allows_call(&self, id: CommandId, args: &Args<'_>) -> bool {
-        let is_listed = |arg: &[u8]| self.first_args_of(id).any(|a| a.eq_ignore_ascii_case(arg));
+        let is_listed = |arg: &[u8]| {
+            self.first_args_of(id).any(|listed| listed.eq_ignore_ascii_case(until_nul(arg)))
+        };
         self.allows(id) || args.get(1).is_some_and(is_listed)
     }
 

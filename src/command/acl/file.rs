@@ -7,6 +7,7 @@ use super::rule::{RuleError, Rules, join_selectors};
 use super::user::{User, is_one_word};
 use super::users::DEFAULT_NAME;
 use crate::base::sys::error_text;
+use crate::base::text::repr;
 use crate::clerk::{Failure, files};
 use crate::command::State;
 use crate::config::{Exit, Location, UserLine};
@@ -95,6 +96,14 @@ impl State {
             .map_err(|errors| format!("Aborting Redis startup because of ACL errors: {errors}"))
     }
 
+    /// The lines that make all users at the next start, where no file does.
+    pub fn user_lines(&self) -> Vec<String> {
+        if !self.config.aclfile.is_empty() {
+            return Vec::new();
+        }
+        self.users.iter().map(directive).collect()
+    }
+
     /// Makes a user of a line of the configuration. The default user begins anew.
     fn make_user(&mut self, line: &UserLine) -> Result<(), String> {
         if !is_one_word(&line.name) {
@@ -145,6 +154,19 @@ impl State {
         }
         files::replace(Path::new(&self.config.aclfile), &text)
     }
+}
+
+/// The line of the configuration that makes a user. A rule that would not be read as it is stands in
+/// quotes.
+fn directive(user: &User) -> String {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !b"\"'".contains(byte);
+    let word = |rule: Vec<u8>| match String::from_utf8(rule) {
+        Ok(rule) if rule.bytes().all(|byte| is_plain(&byte)) => rule,
+        Ok(rule) => repr(rule.as_bytes()),
+        Err(rule) => repr(rule.as_bytes()),
+    };
+    let words = [b"user".to_vec(), user.name().to_vec()].into_iter().chain(user.rules());
+    words.map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -252,6 +252,17 @@ fn keys_of_a_malformed_call_are_not_guessed() {
 }
 
 #[test]
+fn a_number_of_keys_is_read_as_atoi_reads_it_where_it_is_none() {
+    for count in ["1.0", "\t1", "+1x", "01", "4294967297"] {
+        assert_eq!(keys(&format!("zdiff {count} k")), Some(vec!["2:".to_string()]), "{count}");
+    }
+    assert_eq!(keys("zdiffstore d 2x a b").unwrap(), ["1:", "3:", "4:"]);
+    for line in ["zdiff x k", "zdiff -1x k", "zdiff 2x k", "zdiffstore d 0x a", "zdiff 2 k"] {
+        assert_eq!(keys(line), None, "{line}");
+    }
+}
+
+#[test]
 fn the_use_of_a_key_can_depend_on_the_options() {
     assert_eq!(keys("set k v").unwrap(), ["1:OW,update"]);
     assert_eq!(keys("set k v EX 10 get").unwrap(), ["1:RW,access,update"]);
