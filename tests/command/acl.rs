@@ -327,6 +327,13 @@ fn listeners_go_with_the_channels_they_lose() {
             admin.check(&format!("ACL SETUSER u {lost}"), ok());
             assert!(client.recv_to_end().is_empty(), "{subscribe} {lost}");
         }
+        // One that takes its own channel away still learns of it.
+        user(server, "u", "&c +@all");
+        let mut client = server.client3();
+        client.check("AUTH u any", ok());
+        client.run("SUBSCRIBE c");
+        client.send(b"ACL SETUSER u resetchannels\r\nPING\r\n");
+        assert_eq!(client.recv_to_end(), b"+OK\r\n");
     });
 }
 

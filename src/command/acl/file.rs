@@ -19,6 +19,8 @@ use std::path::Path;
 
 /// Bytes of a file of users; a longer one is none.
 const FILE_BYTES_MAX: u64 = 64 << 20;
+/// The client in execution while the server starts.
+const NOBODY: ClientId = ClientId { slot: u32::MAX, generation: u32::MAX };
 const NOTHING_CHANGED: &str = "WARNING: ACL errors detected, no change to the previously active ACL \
                                rules was performed";
 
@@ -91,8 +93,7 @@ impl State {
         if self.config.aclfile.is_empty() {
             return Ok(());
         }
-        let nobody = ClientId { slot: u32::MAX, generation: u32::MAX };
-        self.load_acl_file(nobody)
+        self.load_acl_file(NOBODY)
             .map_err(|errors| format!("Aborting Redis startup because of ACL errors: {errors}"))
     }
 
@@ -114,7 +115,7 @@ impl State {
         if line.name == DEFAULT_NAME {
             words.insert(0, b"reset");
         }
-        self.set_user(&line.name, &words).map_err(|error| {
+        self.set_user(&line.name, &words, NOBODY).map_err(|error| {
             format!("Error loading the user named '{name}': {}", String::from_utf8_lossy(&error))
         })?;
         let user = self.users.find(&line.name).map(|id| self.users.get(id));

@@ -223,7 +223,7 @@ pub fn setuser(ctx: &mut Ctx) -> Outcome {
         return Err(errors::USER_NAME_INVALID.into());
     }
     let rules: Vec<&[u8]> = ctx.args.from(3).collect();
-    ctx.state.set_user(name, &rules).map_err(|error| [b"ERR ", &*error].concat())?;
+    ctx.state.set_user(name, &rules, ctx.id).map_err(|error| [b"ERR ", &*error].concat())?;
     ctx.reply.ok();
     Ok(())
 }

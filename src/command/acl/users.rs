@@ -118,7 +118,12 @@ impl State {
     ///
     /// # Errors
     /// Why a rule cannot be followed; nothing has changed then.
-    pub fn set_user(&mut self, name: &[u8], words: &[&[u8]]) -> Result<(), Vec<u8>> {
+    pub fn set_user(
+        &mut self,
+        name: &[u8],
+        words: &[&[u8]],
+        during: ClientId,
+    ) -> Result<(), Vec<u8>> {
         let rules = join_selectors(words).map_err(|index| {
             let head: &[u8] = b"Unmatched parenthesis in acl selector starting at '";
             [head, words[index], b"'."].concat()
@@ -135,7 +140,7 @@ impl State {
             })?;
         }
         if let Some(id) = known {
-            self.hang_up_on_channels(id, &user);
+            self.hang_up_on_channels(id, &user, during);
         }
         self.users.insert(user);
         self.update_restrictions();
@@ -199,15 +204,19 @@ impl State {
         let meant: Vec<ClientId> = meant.map(|client| client.key).collect();
         for id in meant {
             self.seat(id, UserId::DEFAULT, false);
-            match self.clients.get_mut(id).filter(|_| id == during) {
-                Some(client) => client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY),
-                None => self.close(id),
-            }
+            self.close_but_reply(id, during);
+        }
+    }
+
+    fn close_but_reply(&mut self, id: ClientId, during: ClientId) {
+        match self.clients.get_mut(id).filter(|_| id == during) {
+            Some(client) => client.flags.insert(ClientFlags::CLOSE_AFTER_REPLY),
+            None => self.close(id),
         }
     }
 
     /// Closes clients that listen to what their user, who is about to become `next`, no longer may.
-    fn hang_up_on_channels(&mut self, user: UserId, next: &User) {
+    fn hang_up_on_channels(&mut self, user: UserId, next: &User, during: ClientId) {
         let allowed = next.channels();
         if allowed.include(&self.users.get(user).channels()) {
             return;
@@ -221,6 +230,6 @@ impl State {
         };
         let clients = self.clients.iter().filter(|client| client.user == user && loses(client));
         let losers: Vec<ClientId> = clients.map(|client| client.key).collect();
-        losers.into_iter().for_each(|id| self.close(id));
+        losers.into_iter().for_each(|id| self.close_but_reply(id, during));
     }
 }
