@@ -332,13 +332,6 @@ impl Server {
         }
     }
 
-    /// The base of `manifest` could not be put in its place, for all one knows.
-    pub(super) fn log_base_failed(&mut self, manifest: &Manifest) {
-        if let (Some(writer), Some(base)) = (&mut self.log.writer, &manifest.base) {
-            writer.retire(base);
-        }
-    }
-
     /// Keeps no log any more; who waits for it goes on.
     fn end_log(&mut self) {
         self.delete_unbased();

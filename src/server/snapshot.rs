@@ -345,18 +345,10 @@ impl Server {
                 let rewritten = next.map_or(Ok(()), |next| self.log_was_rewritten(next, bytes));
                 self.snapshot_over(rewritten.map_or_else(Ending::Failed, |()| Ending::Done));
             }
-            (Report::Failed(failure), phase) => {
-                if let Phase::Writing(Some(next)) | Phase::Abandoning { next: Some(next), .. } =
-                    &phase
-                {
-                    self.log_base_failed(next);
-                }
-                self.snapshot_over(match phase {
-                    Phase::Abandoning { reason, .. } => Ending::GivenUp(reason),
-                    _ => Ending::Failed(failure.to_string()),
-                });
-            }
             (_, Phase::Abandoning { reason, .. }) => self.snapshot_over(Ending::GivenUp(reason)),
+            (Report::Failed(failure), _) => {
+                self.snapshot_over(Ending::Failed(failure.to_string()));
+            }
             (_, phase) => self.underway.phase = phase,
         }
     }

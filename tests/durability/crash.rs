@@ -76,9 +76,17 @@ fn the_oracle_rejects_forged_histories() {
     for (found, fault) in [
         (both(&[1, 2, 3]), "promised"),
         (both(&[1, 2, 4, 5]), "missing"),
+        (both(&[2, 3, 4]), "missing"),
+        (both(&[1, 3, 2, 4]), "out of order"),
+        (both(&[1, 2, 2, 3]), "out of order"),
         (both(&[1, 2, 3, 4, 5, 6]), "nobody sent"),
         (Found { list: vec![1, 2, 3, 4], twin: vec![1, 2, 3] }, "half"),
+        (Found { list: vec![1, 2, 3], twin: vec![1, 2, 3, 4] }, "half"),
     ] {
         assert!(judge(&told, &found, true).is_err_and(|said| said.contains(fault)), "{fault}");
+    }
+    // What was only acknowledged, or only seen, is promised as well.
+    for told in [Told::of(5, 4, 0), Told::of(5, 0, 4)] {
+        assert!(judge(&told, &both(&[1, 2, 3]), true).is_err_and(|said| said.contains("promised")));
     }
 }

@@ -9,11 +9,20 @@ use crate::support::*;
 pub fn with_faults(args: &[&str], test: impl Fn(&mut Server)) {
     for backend in backends() {
         let mut server = Server::start(backend, args);
-        if server.client().run("DEBUG FAULT").is_error() {
-            return skipped("this build knows no faults");
+        if !knows_faults(&server) {
+            return;
         }
         test(&mut server);
     }
+}
+
+/// Whether the server's build knows faults; says so where it does not.
+pub fn knows_faults(server: &Server) -> bool {
+    let knows = !server.client().run("DEBUG FAULT").is_error();
+    if !knows {
+        skipped("this build knows no faults");
+    }
+    knows
 }
 
 const ALWAYS: &[&str] = &["--appendonly", "yes", "--appendfsync", "always"];

@@ -11,6 +11,7 @@ mod fault;
 mod first_log;
 mod loading;
 mod log;
+mod points;
 mod power;
 mod rdb;
 mod simdisk;

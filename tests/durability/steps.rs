@@ -4,7 +4,7 @@
 use std::fs;
 
 use super::digest;
-use super::fault::{fault, with_faults};
+use super::fault::{fault, knows_faults, with_faults};
 use crate::support::*;
 
 /// Has the first, second, ... step on a path with `part` in it fail by `error` while `run` is called,
@@ -161,4 +161,61 @@ fn a_log_that_cannot_be_read_stops_the_start() {
         assert!(server.starts(), "{}", server.log());
         server.client().check("GET key", bulk("2"));
     });
+}
+
+#[test]
+fn a_snapshot_that_cannot_be_read_stops_the_start() {
+    with_faults(&[], |server| {
+        let mut client = server.client();
+        client.check("SET key 1", ok());
+        client.check("SAVE", ok());
+        for rule in ["open@dump:EIO", "open@dump:EACCES", "sync@dump:EIO"] {
+            server.kill();
+            server.set_faults(rule);
+            assert!(!server.starts(), "{rule}");
+            assert_eq!(server.wait().code(), Some(1), "{rule}");
+            assert!(server.log().contains("Fatal error loading the DB"), "{}", server.log());
+        }
+        server.set_faults("");
+        assert!(server.starts(), "{}", server.log());
+        server.client().check("GET key", bulk("1"));
+    });
+}
+
+#[test]
+fn files_of_settings_and_users_stay_whole_at_any_step() {
+    for backend in backends() {
+        let (config, users) = (CONFIG_FILE, "users.acl");
+        let text = format!("aclfile {users}\n");
+        let files = [(config, text.as_bytes()), (users, &b"user default on nopass ~* +@all\n"[..])];
+        let mut server = Server::start_with(backend, &[], &files);
+        if !knows_faults(&server) {
+            return;
+        }
+        for (name, command) in [(config, "CONFIG REWRITE"), (users, "ACL SAVE")] {
+            let read = |server: &Server| fs::read(server.dir().join(name)).expect("the file");
+            for nth in 1.. {
+                let mut client = server.client();
+                let change = match name == users {
+                    true => format!("ACL SETUSER alice{nth} on"),
+                    false => format!("CONFIG SET timeout {nth}"),
+                };
+                client.check(&change, ok());
+                let before = read(&server);
+                fault(&mut client, &format!("any@{name}:ENOSPC:{nth}"));
+                let reply = client.run(command);
+                if fault(&mut client, "") == 0 {
+                    assert_eq!(reply, ok());
+                    assert!(nth > 4, "{command} has {} steps", nth - 1);
+                    break;
+                }
+                assert!(reply.is_error() && read(&server) == before, "{command}, step {nth}");
+                client.check(command, ok());
+                assert_ne!(read(&server), before);
+                assert_eq!(temporary_files(&server), [""; 0]);
+            }
+        }
+        server.restart();
+        server.client().check("CONFIG GET timeout", bulks(["timeout", "5"]));
+    }
 }

@@ -6,10 +6,11 @@
 use super::load::begins_with_snapshot;
 use super::manifest::Manifest;
 use super::read::{Reader, Stop};
+use crate::base::disk;
 use crate::base::num::parse_i64;
 use crate::base::sys::error_text;
 use std::ffi::OsStr;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, BufRead, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -274,9 +275,9 @@ enum Read {
 }
 
 fn cut(path: &Path, len: u64) -> io::Result<()> {
-    let file = OpenOptions::new().write(true).open(path)?;
-    file.set_len(len)?;
-    file.sync_all()
+    let file = disk::open_to_write(path)?;
+    disk::set_len(&file, len)?;
+    disk::sync(&file)
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> String {

@@ -3,7 +3,7 @@
 //! Invariant: the manifest never names a file that is not on disk.
 
 use super::growing::Growing;
-use super::manifest::{Kind, Manifest, Part, Place};
+use super::manifest::{Manifest, Part, Place};
 use crate::base::disk;
 use crate::base::sys::error_text;
 use std::fs::{self, File};
@@ -68,12 +68,6 @@ impl Writer {
             log::warn!("Can't cut the AOF file: {}", error_text(&error));
         }
         Arc::clone(old.file())
-    }
-
-    /// Notes that `base` did not become the base for all one knows. The manifest on disk may name it even
-    /// so, so another base gets another name.
-    pub fn retire(&mut self, base: &Part) {
-        self.manifest.history.push(Part { kind: Kind::History, ..base.clone() });
     }
 
     /// Notes what the log consists of by now.

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use crate::base::disk;
 use crate::clerk::files::directory_of;
 
 /// Opens the snapshot at `path` to be read, if there is one. What is read from it is durable: a
@@ -14,20 +15,20 @@ use crate::clerk::files::directory_of;
 /// # Errors
 /// It is there and cannot be opened or made durable.
 pub fn open(path: &Path) -> io::Result<Option<File>> {
-    let file = match File::open(path) {
+    let file = match disk::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    sync(&file)?;
-    sync(&File::open(directory_of(path))?)?;
+    if_it_can_be(disk::sync(&file))?;
+    if_it_can_be(disk::sync_directory(directory_of(path)))?;
     Ok(Some(file))
 }
 
-/// Makes a file or directory durable where that means something: pipes and read-only file systems
+/// What came of making something durable, where that means something: pipes and read-only file systems
 /// have nothing to be lost.
-fn sync(file: &File) -> io::Result<()> {
-    match file.sync_all() {
+fn if_it_can_be(synced: io::Result<()>) -> io::Result<()> {
+    match synced {
         Err(error)
             if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::ReadOnlyFilesystem) =>
         {
