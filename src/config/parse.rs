@@ -140,6 +140,7 @@ fn special_option(word: &[u8], count: usize, program: &str) -> Result<(), Exit> 
             Err(Exit::refused("Please specify the amount of memory to test in megabytes."))
         }
         b"--check-system" => Err(check_system()),
+        b"--sample-config" => Err(Exit { stdout: usage::sample(), ..Exit::default() }),
         _ => Ok(()),
     }
 }

@@ -63,6 +63,8 @@ pub struct Param {
     pub effect: Effect,
     /// One line for `--help`.
     pub doc: &'static str,
+    /// What it and the rows behind it concern, where that changes.
+    pub section: Option<&'static str>,
 }
 
 impl Param {
@@ -80,7 +82,13 @@ impl Param {
             hidden: false,
             effect: Effect::Now,
             doc: "",
+            section: None,
         }
+    }
+
+    const fn opens(mut self, section: &'static str) -> Param {
+        self.section = Some(section);
+        self
     }
 
     const fn alias(mut self, alias: &'static str) -> Param {
@@ -300,9 +308,9 @@ const SYSLOG_FACILITIES: Names = &[
 
 /// Every parameter, grouped by what it concerns.
 pub static TABLE: &[Param] = &[
-    // Network.
     Param::new("bind", LISTEN_ON_ALL, Kind::Bind)
         .field(field!(bind))
+        .opens("Network")
         .doc("Addresses to listen on; a leading - means: if it is there."),
     int("port", "6379", 0, PORT_MAX).field(field!(port)).doc("TCP port; 0 listens on none."),
     text("unixsocket", "").field(field!(unixsocket)).immutable().doc("Path of the unix socket."),
@@ -356,8 +364,7 @@ pub static TABLE: &[Param] = &[
         .immutable()
         .never("one thread serves all clients")
         .doc("Read in I/O threads too."),
-    // TLS.
-    int("tls-port", "0", 0, PORT_MAX).later(TLS).doc("TLS port; 0 listens on none."),
+    int("tls-port", "0", 0, PORT_MAX).later(TLS).opens("TLS").doc("TLS port; 0 listens on none."),
     text("tls-cert-file", "").later(TLS).doc("Certificate of the server."),
     text("tls-key-file", "").later(TLS).doc("Key of the certificate."),
     Param::new("tls-key-file-pass", "", Kind::Secret)
@@ -387,10 +394,10 @@ pub static TABLE: &[Param] = &[
     int("tls-session-cache-timeout", "300", 0, INT_MAX)
         .later(TLS)
         .doc("Seconds a session is remembered."),
-    // Process.
     flag("daemonize", "no")
         .field(field!(daemonize))
         .immutable()
+        .opens("Process")
         .doc("Detach from the terminal and run in the background."),
     text("pidfile", "").field(field!(pidfile)).immutable().doc("File that gets the process id."),
     choice("supervised", "no", Supervised::NAMES)
@@ -461,8 +468,10 @@ pub static TABLE: &[Param] = &[
         .hidden()
         .never("there is no software watchdog")
         .doc("Milliseconds between looks of the watchdog."),
-    // Access.
-    secret("requirepass").field(field!(requirepass)).doc("Password of the default user."),
+    secret("requirepass")
+        .field(field!(requirepass))
+        .opens("Access")
+        .doc("Password of the default user."),
     text("aclfile", "").field(field!(aclfile)).immutable().doc("File of users."),
     choice("acl-pubsub-default", "resetchannels", AclPubsubDefault::NAMES)
         .field(field!(acl_pubsub_default))
@@ -483,9 +492,9 @@ pub static TABLE: &[Param] = &[
         .immutable()
         .never(NO_MODULES)
         .doc("Who may use MODULE: no, yes or local."),
-    // Memory.
     Param::new("maxmemory", "0", Kind::Maxmemory)
         .field(field!(maxmemory))
+        .opens("Memory")
         .doc("Most memory: bytes, N% of what there is, or auto; 0 is no limit."),
     choice("maxmemory-policy", "noeviction", MaxmemoryPolicy::NAMES)
         .field(field!(maxmemory_policy))
@@ -546,10 +555,10 @@ pub static TABLE: &[Param] = &[
     int("active-defrag-max-scan-fields", "1000", 1, LONG_MAX)
         .never(NO_DEFRAG)
         .doc("Fields handled in one go."),
-    // Values.
     int("hash-max-listpack-entries", "512", 0, LONG_MAX)
         .alias("hash-max-ziplist-entries")
         .field(field!(hash_max_listpack_entries))
+        .opens("Values")
         .doc("Most fields of a compact hash."),
     memory("hash-max-listpack-value", "64", 0, LONG_MAX)
         .alias("hash-max-ziplist-value")
@@ -591,9 +600,9 @@ pub static TABLE: &[Param] = &[
         .field(field!(stream_node_max_entries))
         .later(STREAMS)
         .doc("Entries of a stream node; 0 is no limit."),
-    // Diagnosis.
     int("slowlog-log-slower-than", "10000", -1, LONG_MAX)
         .field(field!(slowlog_log_slower_than))
+        .opens("Diagnosis")
         .doc("Microseconds from which a command is slow; -1 logs none."),
     int("slowlog-max-len", "128", 0, LONG_MAX)
         .field(field!(slowlog_max_len))
@@ -618,11 +627,11 @@ pub static TABLE: &[Param] = &[
         .field(field!(busy_reply_threshold))
         .later(SCRIPTS)
         .doc("Milliseconds after which others are told that a script is busy."),
-    // Persistence.
     Param::new("dir", ".", Kind::Directory)
         .field(field!(dir))
         .protected()
         .fixed_while_loading()
+        .opens("Persistence")
         .doc("Working directory, where data files live."),
     Param::new("save", "3600 1 300 100 60 10000", Kind::Save)
         .field(field!(save))
@@ -706,12 +715,12 @@ pub static TABLE: &[Param] = &[
         .field(field!(sanitize_dump_payload))
         .never("what comes from outside is always checked")
         .doc("Check payloads in full: no, yes or clients."),
-    // Replication.
     Param::new("replicaof", "no one", Kind::ReplicaOf)
         .alias("slaveof")
         .field(field!(replicaof))
         .immutable()
         .later(REPLICATION)
+        .opens("Replication")
         .doc("Host and port of the master."),
     secret("masteruser").later(REPLICATION).doc("User at the master."),
     secret("masterauth").later(REPLICATION).doc("Password at the master."),
@@ -787,11 +796,11 @@ pub static TABLE: &[Param] = &[
     )
     .later(REPLICATION)
     .doc("What to do when a replicated command fails."),
-    // Cluster.
     flag("cluster-enabled", "no")
         .field(field!(cluster_enabled))
         .immutable()
         .later(CLUSTER)
+        .opens("Cluster")
         .doc("Be a node of a cluster."),
     text("cluster-config-file", "nodes.conf").immutable().later(CLUSTER).doc("The node's memory."),
     int("cluster-port", "0", 0, PORT_MAX)

@@ -1,9 +1,10 @@
-//! What `--version` and `--help` print.
+//! What `--version`, `--help` and `--sample-config` print.
 //!
 //! Invariant: text only, derived from the table and the package.
 
 use super::REDIS_VERSION;
 use super::table::{Effect, TABLE};
+use crate::base::text::repr;
 
 /// Version of the package.
 pub const SIDERING_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -49,6 +50,7 @@ pub fn help(program: &str) -> String {
          \x20      {program} -v | --version\n\
          \x20      {program} -h | --help\n\
          \x20      {program} --check-system\n\
+         \x20      {program} --sample-config\n\
          \n\
          FILE is in the format of redis.conf; - reads it from standard input. Parameters given as\n\
          options win over the file. Without arguments the server listens on port 6379.\n\
@@ -68,9 +70,76 @@ pub fn help(program: &str) -> String {
     text
 }
 
+/// A configuration file that changes nothing: every parameter with its default, as a comment.
+pub fn sample() -> String {
+    let mut text = "\
+# A configuration for Sidering, in the format of redis.conf. Every parameter stands here with its
+# default, as a comment. Made by: sidering --sample-config
+#
+# Start with it: sidering /path/to/sidering.conf
+# Options win over the file: sidering /path/to/sidering.conf --port 6380
+#
+# Sizes take units: 1k is 1000 bytes, 1kb is 1024; m, mb, g, gb likewise, in any case.
+# What holds blanks is quoted. 'include FILE' reads another file here; 'rename-command NAME NEW'
+# gives a command another name, or takes it away with \"\"; 'user NAME RULES' defines a user.
+"
+    .to_owned();
+    for row in TABLE.iter().filter(|row| !row.hidden) {
+        if let Some(section) = row.section {
+            text.push_str(&format!("\n\n# == {section} ==\n"));
+        }
+        text.push_str(&format!("\n# {}\n", row.doc));
+        if row.immutable {
+            text.push_str("# Fixed at the start.\n");
+        }
+        match row.effect {
+            Effect::Now => {}
+            Effect::Later(part) => {
+                text.push_str(&format!("# No effect yet: it waits for {part}.\n"))
+            }
+            Effect::Never(reason) => text.push_str(&format!("# No effect: {reason}.\n")),
+        }
+        let is_one_word = !row.default.is_empty() && !row.default.contains(' ');
+        let default = match is_one_word || (row.kind.takes_many() && !row.default.is_empty()) {
+            true => row.default.to_owned(),
+            false => repr(row.default.as_bytes()),
+        };
+        text.push_str(&format!("# {} {default}\n", row.name));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_sample_is_that_of_the_table() {
+        let file = include_str!("../../tuning/sidering.conf");
+        assert!(file == sample(), "make it anew: sidering --sample-config >tuning/sidering.conf");
+    }
+
+    /// Whoever takes the comment signs away gets what he had.
+    #[test]
+    fn what_the_sample_shows_can_be_set() {
+        let is_setting = |line: &&str| {
+            let name = line.trim_start_matches("# ").split(' ').next().unwrap_or_default();
+            line.starts_with("# ") && TABLE.iter().any(|row| row.name == name)
+        };
+        let text = sample();
+        let lines: Vec<&str> = text.lines().filter(is_setting).collect();
+        assert_eq!(lines.len(), TABLE.iter().filter(|row| !row.hidden).count());
+        let plain = |line: &&str| !line.starts_with("# replicaof");
+        let all: String = lines
+            .iter()
+            .filter(|line| plain(line))
+            .map(|line| format!("{}\n", &line[2..]))
+            .collect();
+        let args = ["sidering", "-"].map(Into::into);
+        let read = super::super::load(args.into_iter(), &mut all.as_bytes()).expect("a valid file");
+        let defaults = super::super::Config::default();
+        assert_eq!(read.config.get(&[b"*"]), defaults.get(&[b"*"]));
+    }
 
     #[test]
     fn version_has_the_shape_that_suites_parse() {
