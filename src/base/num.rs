@@ -332,26 +332,31 @@ pub fn format_plain(value: f64) -> String {
     }
 }
 
-/// A double as C's `%.17g` prints it: 17 significant digits less trailing zeros, in exponent form
-/// where the exponent is below -4 or above 16.
+/// A double as C's `%.17g` prints it.
 pub fn format_g17(value: f64) -> String {
-    const DIGITS: i32 = 17;
+    format_g(value, 17)
+}
+
+/// A double as C's `%g` prints it with a number of significant `digits` from 1 to 17: less trailing
+/// zeros, in exponent form where the exponent is below -4 or not below `digits`.
+pub fn format_g(value: f64, digits: u8) -> String {
     if !value.is_finite() {
         return format_f64(value).to_string();
     }
-    let scientific = format!("{value:.16e}");
-    let (digits, exponent) = scientific.split_once('e').expect("the form has an exponent");
+    let scientific = format!("{value:.*e}", usize::from(digits) - 1);
+    let (mantissa, exponent) = scientific.split_once('e').expect("the form has an exponent");
     let exponent: i32 = exponent.parse().expect("the exponent is a number");
     let without_zeros = |text: &str| match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
         false => text.to_owned(),
     };
-    if (-4..DIGITS).contains(&exponent) {
-        let decimals = usize::try_from(DIGITS - 1 - exponent).expect("the exponent is below 17");
+    let digits = i32::from(digits);
+    if (-4..digits).contains(&exponent) {
+        let decimals = usize::try_from(digits - 1 - exponent).expect("the exponent is below that");
         return without_zeros(&format!("{value:.decimals$}"));
     }
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
+    format!("{}e{sign}{:02}", without_zeros(mantissa), exponent.abs())
 }
 
 /// The integer equal to `value`, up to half of what an `i64` holds.

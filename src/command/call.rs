@@ -156,13 +156,17 @@ fn is_password(name: &str, args: &Args<'_>, index: usize) -> bool {
 }
 
 /// One line for every client in MONITOR mode: time, database, address, quoted arguments.
-fn feed_monitors(ctx: &mut Ctx<'_>, id: CommandId) {
+pub(super) fn feed_monitors(ctx: &mut Ctx<'_>, id: CommandId) {
     let Some(client) = ctx.state.clients.get(ctx.id) else { return };
     let unix_us = ctx.state.clock.unix_us();
     let mut line = format!("+{}.{:06} [{} ", unix_us / 1_000_000, unix_us % 1_000_000, ctx.db);
-    let unix = client.has(ClientFlags::UNIX_SOCKET);
+    let unix = client.has(ClientFlags::UNIX_SOCKET) && !client.has(ClientFlags::SCRIPT);
     line.push_str(if unix { "unix:" } else { "" });
-    line.push_str(if unix { client.laddr.trim_end_matches(":0") } else { &client.addr });
+    line.push_str(match client.has(ClientFlags::SCRIPT) {
+        true => "lua",
+        false if unix => client.laddr.trim_end_matches(":0"),
+        false => &client.addr,
+    });
     line.push(']');
     for arg in shown(ctx.state.table.row(id), ctx.args) {
         line.push(' ');

@@ -164,6 +164,11 @@ impl Ctx<'_> {
         self.state.effects.push(self.db, args);
     }
 
+    /// Says that what the command did was told by the commands it called.
+    pub(super) fn told_by_parts(&mut self) {
+        self.state.effects.told = self.state.effects.is_on();
+    }
+
     /// Collects what a command did that began when the data set had seen `changes_before` changes.
     #[inline(never)]
     pub(super) fn collect_effects(&mut self, command: &Command, changes_before: u64) {

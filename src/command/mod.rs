@@ -42,6 +42,7 @@ mod publish;
 pub mod pubsub;
 pub mod replay;
 pub mod scan;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod string;
@@ -118,4 +119,5 @@ const GROUPS: &[&[Command]] = &[
     alone::replica::COMMANDS,
     debug::COMMANDS,
     introspect::COMMANDS,
+    script::COMMANDS,
 ];

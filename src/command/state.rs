@@ -8,6 +8,7 @@ use super::effects::Effects;
 use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
+use super::script::Scripts;
 use super::server::background::Background;
 use super::server::save::Snapshots;
 use super::table::Table;
@@ -76,6 +77,8 @@ pub struct State {
     pub changes: u64,
     /// What the turn's commands did, for the append log.
     pub effects: Effects,
+    /// The scripts that are known.
+    pub scripts: Scripts,
     /// Clients that wait for keys.
     pub blocking: Blocking,
     /// What handlers ask of the server, served after the batch.

@@ -290,6 +290,7 @@ mod tests {
             "connection",
             "server",
             "cluster",
+            "scripting",
         ] {
             let line = format!("| {group} | {} | {} |", count(group, false), count(group, true));
             assert!(readme.contains(&line), "README lacks {line}");

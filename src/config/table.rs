@@ -283,7 +283,6 @@ const MIB: i128 = 1 << 20;
 const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
-const SCRIPTS: &str = "scripts";
 const STREAMS: &str = "streams";
 const NO_DEFRAG: &str = "entries and values among many holes are moved in any case";
 const NO_FORK: &str = "there are no child processes";
@@ -625,7 +624,6 @@ pub static TABLE: &[Param] = &[
     int("busy-reply-threshold", "5000", 0, LONG_MAX)
         .alias("lua-time-limit")
         .field(field!(busy_reply_threshold))
-        .later(SCRIPTS)
         .doc("Milliseconds after which others are told that a script is busy."),
     Param::new("dir", ".", Kind::Directory)
         .field(field!(dir))

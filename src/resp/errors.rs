@@ -185,6 +185,10 @@ texts! {
     BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     REPLICA_KEYSPACE = "ERR Replica can't interact with the keyspace";
     NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
+    NUMKEYS_TOO_MANY = "ERR Number of keys can't be greater than number of args";
+    NUMKEYS_NEGATIVE = "ERR Number of keys can't be negative";
     NO_SCRIPT = "NOSCRIPT No matching script. Please use EVAL.";
     BUSY_KEY = "BUSYKEY Target key name already exists.";
     MAX_CLIENTS = "ERR max number of clients reached";

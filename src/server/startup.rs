@@ -11,6 +11,7 @@ use crate::base::{alloc, fault, log as lines, sys};
 use crate::clerk::Clerk;
 use crate::command::acl::{self, Users};
 use crate::command::block::Blocking;
+use crate::command::script::Scripts;
 use crate::command::server::background::Background;
 use crate::command::server::save::Snapshots;
 use crate::command::{MemoryLimit, Pause, State, Table};
@@ -254,6 +255,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         loading: None,
         append: AppendFacts::default(),
         background: Background::default(),
+        scripts: Scripts::default(),
         writes_refused: None,
         pause: Pause::default(),
         monitors: Vec::new(),

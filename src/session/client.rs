@@ -41,6 +41,8 @@ impl ClientFlags {
     pub const THROTTLED: ClientFlags = ClientFlags(1 << 12);
     /// EXEC is running this client's queue.
     pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
+    /// A script is running for this client.
+    pub const SCRIPT: ClientFlags = ClientFlags(1 << 17);
 
     /// Its user may not do everything, so every call has to be looked at.
     pub const RESTRICTED: ClientFlags = ClientFlags(1 << 16);

@@ -2,7 +2,7 @@
 
 use crate::support::*;
 use sidering::command::Table;
-use sidering::command::spec::{Channels, KeyFlags};
+use sidering::command::spec::{Channels, Flags, KeyFlags};
 use sidering::resp::{Args, Span};
 
 const NO_KEY: &str = "NOPERM No permissions to access a key";
@@ -405,9 +405,10 @@ fn no_command_passes_with_a_key_or_a_channel_of_others() {
         for (_, row) in table.iter() {
             let command = row.command;
             let mut words: Vec<String> = row.full_name().split('|').map(str::to_string).collect();
-            // PFMERGE has a key specification for sources that it can do without.
-            let optional = usize::from(command.name == "pfmerge");
-            words.resize(usize::from(command.arity.unsigned_abs()) + optional, "1".to_string());
+            // PFMERGE has a key specification for sources that it can do without, scripts for all.
+            let optional = command.name == "pfmerge" || command.flags.has(Flags::NO_MANDATORY_KEYS);
+            let least = usize::from(command.arity.unsigned_abs()) + usize::from(optional);
+            words.resize(least, "1".to_string());
             let (places, refusal) = match command.channels {
                 Some(Channels::Published) => (vec![1], NO_CHANNEL),
                 Some(_) => (vec![1], NO_CHANNEL),

@@ -20,6 +20,7 @@ mod list_blocking;
 mod memory;
 mod notify;
 mod pubsub;
+mod script;
 mod server;
 mod set;
 mod sort;

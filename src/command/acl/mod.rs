@@ -31,7 +31,7 @@ mod users;
 pub use file::check_lines;
 pub use gate::{gate, gate_in_exec, note_failed_login, reads_any_key};
 pub use rule::{RuleError, Rules, join_selectors};
-pub use user::User;
+pub use user::{User, hex};
 pub use users::{DEFAULT_NAME, Users};
 
 use super::spec::{Arg, Command, Flags, Group};

@@ -166,8 +166,8 @@ fn a_command_with_keys_reads_or_writes_and_says_how() {
         assert!(!(reads && writes), "{name} is both");
         let changes = KeyFlags::OW | KeyFlags::RW | KeyFlags::RM;
         let changed = row.keys.iter().any(|spec| spec.flags.intersects(changes));
-        // WATCH neither reads nor writes: it is told about those who write.
-        let does = reads || writes || name == "watch";
+        // WATCH neither reads nor writes: it is told about those who write. Scripts may do both.
+        let does = reads || writes || name == "watch" || row.flags.has(Flags::MAY_REPLICATE);
         assert!(!row.has_keys() || does, "{name} has keys and does nothing with them");
         assert!(!writes || row.keys.is_empty() || changed, "{name} writes no key of its own");
         // PFCOUNT keeps what it computed in the key, and the flag says that it may.
@@ -277,9 +277,9 @@ fn the_use_of_a_key_can_depend_on_the_options() {
 #[test]
 fn every_keyed_command_yields_its_keys_on_its_smallest_call() {
     for (name, row) in rows().into_iter().filter(|(_, row)| row.has_keys()) {
-        // PFMERGE has a key specification for sources that it can do without.
-        let optional = usize::from(name == "pfmerge");
-        let least = usize::from(row.arity.unsigned_abs()) + optional;
+        // PFMERGE has a key specification for sources that it can do without, scripts for all keys.
+        let optional = name == "pfmerge" || row.flags.has(Flags::NO_MANDATORY_KEYS);
+        let least = usize::from(row.arity.unsigned_abs()) + usize::from(optional);
         let mut words: Vec<String> = name.split('|').map(str::to_string).collect();
         words.resize(least.max(words.len()), "1".to_string());
         assert!(keys(&words.join(" ")).is_some_and(|keys| !keys.is_empty()), "{name}");

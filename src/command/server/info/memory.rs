@@ -3,6 +3,7 @@
 //! Invariant: names and order are Redis's; what Redis lacks stands beside what it belongs to.
 
 use super::text::Text;
+use crate::command::script::Scripts;
 use crate::command::server::memory::account::{Account, Beyond};
 use crate::command::state::State;
 
@@ -12,7 +13,7 @@ pub fn memory(text: &mut Text, state: &mut State) {
     usage(text, &account);
     allocator(text, &account);
     text.bytes("total_system_memory", state.memory_limit.machine);
-    scripts(text);
+    scripts(text, &state.scripts);
     limit(text, state);
     text.field("maxmemory_policy", state.config.maxmemory_policy.name());
     fragmentation(text, &account);
@@ -51,20 +52,21 @@ fn limit(text: &mut Text, state: &State) {
     text.field("maxmemory_withheld", limit.withheld());
 }
 
-/// There are no scripts and no functions.
-fn scripts(text: &mut Text) {
-    text.fields(&[("used_memory_lua", 0), ("used_memory_vm_eval", 0)]);
-    text.field("used_memory_lua_human", "0B");
+/// There are no functions.
+fn scripts(text: &mut Text, scripts: &Scripts) {
+    let (engine, known) = (scripts.engine_bytes() as u64, scripts.bytes() as u64);
+    text.field("used_memory_vm_eval", engine);
+    text.bytes("used_memory_lua", engine);
     text.fields(&[
-        ("used_memory_scripts_eval", 0),
-        ("number_of_cached_scripts", 0),
+        ("used_memory_scripts_eval", known),
+        ("number_of_cached_scripts", scripts.len() as u64),
         ("number_of_functions", 0),
         ("number_of_libraries", 0),
         ("used_memory_vm_functions", 0),
     ]);
-    text.bytes("used_memory_vm_total", 0);
+    text.bytes("used_memory_vm_total", engine);
     text.field("used_memory_functions", 0);
-    text.bytes("used_memory_scripts", 0);
+    text.bytes("used_memory_scripts", known);
 }
 
 fn fragmentation(text: &mut Text, account: &Account) {

@@ -1,0 +1,295 @@
+//! A run of a script: its commands pass the gates that Redis has for them, and their effects are one
+//! unit.
+//!
+//! Invariant: the client in execution is left as it was found, whatever the script did.
+
+use super::convert::{Decoder, Encoder};
+use super::engine::{Engine, Patience};
+use super::raise::{self, Raised};
+use crate::base::num::format_f64;
+use crate::command::acl;
+use crate::command::call::call;
+use crate::command::spec::Flags;
+use crate::command::{Args, Ctx};
+use crate::resp::errors::{self, Outcome};
+use crate::resp::{Output, Reply, Span};
+use crate::session::{ClientFlags, CommandId};
+use mlua::{MultiValue, Result, Table, Value};
+use std::cell::RefCell;
+use std::mem::take;
+
+/// Bytes of one call's arguments: offsets have 32 bits.
+const CALL_BYTES_MAX: usize = 1 << 30;
+/// Capacity of buffers that is kept from one call to the next.
+const KEPT_BYTES: usize = 64 * 1024;
+
+/// What a script may do.
+#[derive(Clone, Copy)]
+pub struct Rights {
+    /// Nothing that writes.
+    pub read_only: bool,
+}
+
+/// A script in execution.
+struct Run<'c, 'a> {
+    ctx: &'c mut Ctx<'a>,
+    rights: Rights,
+    /// There was too much data when it began.
+    out_of_memory: bool,
+    /// The arguments of a call.
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    /// Its reply as it is written, and in one piece.
+    out: Output,
+    reply: Vec<u8>,
+}
+
+/// Runs a script that has the given name in errors, with keys and arguments, and writes its reply.
+///
+/// # Errors
+/// The error that ended it, unless it was counted already.
+pub fn run(
+    ctx: &mut Ctx<'_>,
+    engine: &Engine,
+    slot: usize,
+    name: &str,
+    keys: usize,
+    rights: Rights,
+) -> Outcome {
+    let reply_bytes = ctx.reply.out.capacity();
+    let out_of_memory = ctx.state.is_out_of_memory(reply_bytes);
+    let client = ctx.client();
+    let (flags, db, command) = (client.flags, client.db, client.last_command);
+    client.flags.insert(ClientFlags::EXECUTING.or(ClientFlags::SCRIPT));
+    let patience_ms = ctx.state.config.busy_reply_threshold;
+    let patience =
+        Patience { start: ctx.state.stamp, nanos: patience_ms.saturating_mul(1_000_000) };
+    let run = RefCell::new(Run {
+        ctx,
+        rights,
+        out_of_memory,
+        bytes: Vec::new(),
+        spans: Vec::new(),
+        out: Output::default(),
+        reply: Vec::new(),
+    });
+    let ended = engine
+        .begin((patience_ms > 0).then_some(patience))
+        .and_then(|()| execute(&run, engine, slot, keys));
+    let ctx = run.into_inner().ctx;
+    let client = ctx.client();
+    client.flags.set(ClientFlags::EXECUTING, flags.has(ClientFlags::EXECUTING));
+    client.flags.remove(ClientFlags::SCRIPT);
+    (client.db, client.last_command) = (db, command);
+    ctx.told_by_parts();
+    let reply_at = ctx.reply.out.len();
+    let failed = match ended {
+        Ok((true, value)) => {
+            let protocol = engine.shared.protocol.get();
+            Encoder::new(&mut ctx.reply, protocol)
+                .value(&value)
+                .map_err(|error| Raised::of(&error).into_reply())
+        }
+        Ok((false, reason)) => Err(explained(reason, name)),
+        Err(error) => Err(Raised::of(&error).into_reply()),
+    };
+    let Err((text, counted)) = failed else { return Ok(()) };
+    ctx.reply.out.truncate(reply_at);
+    if !counted {
+        return Err(text.into());
+    }
+    ctx.reply.error(text);
+    Ok(())
+}
+
+/// Has the script executed; whether it succeeded, and its result or its error.
+fn execute(
+    run: &RefCell<Run<'_, '_>>,
+    engine: &Engine,
+    slot: usize,
+    keys: usize,
+) -> Result<(bool, Value)> {
+    const FIRST_KEY: usize = 3;
+    let args = run.borrow().ctx.args;
+    let script = engine.function(slot)?;
+    let sequence = |args: Args<'_>, len: usize| {
+        let table = engine.lua.create_table_with_capacity(len, 0)?;
+        for (index, arg) in args.from(0).take(len).enumerate() {
+            table.raw_set(index + 1, engine.lua.create_string(arg)?)?;
+        }
+        Ok::<Table, mlua::Error>(table)
+    };
+    engine.globals.raw_set("KEYS", sequence(args.after(FIRST_KEY), keys)?)?;
+    let others = args.after(FIRST_KEY + keys);
+    engine.globals.raw_set("ARGV", sequence(others, others.len())?)?;
+    let ended = engine.lua.scope(|scope| {
+        let call = |lua: &mlua::Lua, args: MultiValue, raises: bool| {
+            let mut run = run.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
+            run.call(lua, engine, &args, raises)
+        };
+        let calls = scope.create_function(move |lua, args| call(lua, args, true))?;
+        engine.redis.raw_set("call", calls)?;
+        let pcalls = scope.create_function(move |lua, args| call(lua, args, false))?;
+        engine.redis.raw_set("pcall", pcalls)?;
+        engine.run.call::<(bool, Value)>(script)
+    });
+    // The next script finds its own.
+    engine.globals.raw_set("KEYS", Value::Nil)?;
+    engine.globals.raw_set("ARGV", Value::Nil)?;
+    ended
+}
+
+impl Run<'_, '_> {
+    /// redis.call and redis.pcall
+    fn call(
+        &mut self,
+        lua: &mlua::Lua,
+        engine: &Engine,
+        args: &MultiValue,
+        raises: bool,
+    ) -> Result<Value> {
+        let value = match self.take_args(args).and_then(|()| self.execute(engine)) {
+            Ok(()) if raises && self.reply.starts_with(b"-") => {
+                let line = self.reply.strip_suffix(b"\r\n").unwrap_or(&self.reply);
+                return Err(raise::error(raise::coded(line), true));
+            }
+            Ok(()) => Decoder { lua, bytes: &self.reply }.value()?,
+            Err(error) if raises => return Err(error),
+            Err(error) => {
+                let (text, counted) = Raised::of(&error).into_reply();
+                let table = lua.create_table()?;
+                table.raw_set("err", lua.create_string(text)?)?;
+                table.raw_set("ignore_error_stats_update", counted)?;
+                Value::Table(table)
+            }
+        };
+        if self.bytes.capacity() + self.reply.capacity() > KEPT_BYTES {
+            (self.bytes, self.reply, self.out) = Default::default();
+        }
+        Ok(value)
+    }
+
+    /// Takes the arguments of a call over.
+    fn take_args(&mut self, args: &MultiValue) -> Result<()> {
+        self.bytes.clear();
+        self.spans.clear();
+        if args.is_empty() {
+            let text = "ERR Please specify at least one argument for this redis lib call";
+            return Err(raise::error(text, false));
+        }
+        for arg in args {
+            let start = self.bytes.len();
+            match arg {
+                Value::String(text) => self.bytes.extend_from_slice(&text.as_bytes()),
+                Value::Integer(number) => {
+                    self.bytes.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+                }
+                Value::Number(number) => {
+                    self.bytes.extend_from_slice(format_f64(*number).as_bytes());
+                }
+                _ => {
+                    let text = "ERR Lua redis lib command arguments must be strings or integers";
+                    return Err(raise::error(text, false));
+                }
+            }
+            if self.bytes.len() > CALL_BYTES_MAX {
+                return Err(raise::error("ERR the arguments of the call are too large", false));
+            }
+            let len = self.bytes.len() - start;
+            self.spans.push(Span { start: start as u32, len: len as u32 });
+        }
+        Ok(())
+    }
+
+    /// Executes the call whose arguments were taken over, if the gates let it; its reply is left.
+    fn execute(&mut self, engine: &Engine) -> Result<()> {
+        let args = Args::new(&self.bytes, &self.spans);
+        let (mut out, protocol) = (take(&mut self.out), engine.shared.protocol.get());
+        out.clear();
+        let state = &mut *self.ctx.state;
+        let id = state.table.resolve(args.at(0), args.get(1));
+        let db = state.clients.get(self.ctx.id).map_or(self.ctx.db, |client| client.db as usize);
+        let reply = Reply { out: &mut out, protocol };
+        let mut inner = Ctx { args, reply, state, id: self.ctx.id, db };
+        let passed =
+            gates(&mut inner, id, self.rights, engine.shared.has_written.get(), self.out_of_memory);
+        let outcome = passed.map(|id| {
+            let flags = inner.state.table.command(id).flags;
+            engine
+                .shared
+                .has_written
+                .set(engine.shared.has_written.get() || flags.has(Flags::WRITE));
+            inner.client().last_command = Some(id);
+            call(&mut inner, id);
+        });
+        let counted = outcome.map_err(|text| {
+            inner.state.stats.count_error(&text);
+            if let Some(id) = id {
+                inner.state.stats.commands[id.0 as usize].rejected += 1;
+            }
+            raise::error(text, true)
+        });
+        self.reply.clear();
+        out.blocks().for_each(|block| self.reply.extend_from_slice(block));
+        self.out = out;
+        counted
+    }
+}
+
+/// Asks the gates before a command of a script, in Redis's order.
+fn gates(
+    ctx: &mut Ctx<'_>,
+    id: Option<CommandId>,
+    rights: Rights,
+    has_written: bool,
+    out_of_memory: bool,
+) -> std::result::Result<CommandId, Vec<u8>> {
+    let refuse = |text: &str| Err(text.as_bytes().to_vec());
+    let Some(id) = id else { return refuse("ERR Unknown Redis command called from script") };
+    let command = ctx.state.table.command(id);
+    let flags = command.flags;
+    if command.handler.is_none() || !command.accepts(ctx.args.len()) {
+        return refuse("ERR Wrong number of args calling Redis command from script");
+    }
+    if flags.has(Flags::NOSCRIPT) {
+        return refuse("ERR This Redis command is not allowed from script");
+    }
+    acl::gate(ctx, id).map_err(|reject| {
+        let reason = reject.text().strip_prefix(b"NOPERM ").unwrap_or(reject.text());
+        [b"ERR ACL failure in script: ", reason].concat()
+    })?;
+    if rights.read_only && flags.intersects(Flags::WRITE.or(Flags::MAY_REPLICATE)) {
+        return refuse("ERR Write commands are not allowed from read-only scripts.");
+    }
+    // A script that has begun to write is not stopped in the middle.
+    if has_written {
+        return Ok(id);
+    }
+    if let Some(reject) = ctx.state.writes_refused.as_ref().filter(|_| flags.has(Flags::WRITE)) {
+        return Err(reject.text().to_vec());
+    }
+    if out_of_memory && flags.has(Flags::DENYOOM) {
+        return refuse(errors::OUT_OF_MEMORY);
+    }
+    Ok(id)
+}
+
+/// The reply that an error of a script becomes, and whether it was counted already.
+fn explained(reason: Value, name: &str) -> (Vec<u8>, bool) {
+    let Value::Table(reason) = reason else {
+        let text = reason.to_string().unwrap_or_default();
+        return (format!("ERR {text}").into_bytes(), false);
+    };
+    let text_of = |field: &str| match reason.raw_get::<Value>(field) {
+        Ok(Value::String(text)) => Some(text.as_bytes().to_vec()),
+        Ok(Value::Integer(number)) => Some(number.to_string().into_bytes()),
+        Ok(Value::Number(number)) => Some(format_f64(number).as_bytes().to_vec()),
+        _ => None,
+    };
+    let mut text = text_of("err").unwrap_or_else(|| b"ERR unknown error".to_vec());
+    if let (Some(source), Some(line)) = (text_of("source"), text_of("line")) {
+        text.extend([b" script: ", name.as_bytes(), b", on ", &source, b":", &line, b"."].concat());
+    }
+    let counted = reason.raw_get("ignore_error_stats_update").unwrap_or(false);
+    (text, counted)
+}
