@@ -11,9 +11,11 @@
 use std::collections::VecDeque;
 use std::mem::take;
 
-/// Bytes of a block. Larger ones would save turns of the loop while a large reply leaves (one of
-/// 1 MiB takes 16), and hold more back for a reader that takes little at a time.
+/// Bytes of a block that is filled little by little.
 pub const BLOCK_BYTES: usize = 64 * 1024;
+/// Bytes of a block for a string that is longer than that. As many of the small ones would each take a
+/// turn of the loop to leave (measured with values of 1 MB: twice the time).
+const LONG_BLOCK_BYTES: usize = 1024 * 1024;
 
 /// Bytes in the order in which they leave.
 #[derive(Default, Debug)]
@@ -159,14 +161,18 @@ impl Output {
         self.last.extend_from_slice(bytes);
     }
 
-    /// Makes room for some of `wanted` bytes: all, or as many as make the last block full.
+    /// Makes room for some of `wanted` bytes: all, or as many as one block can take.
     #[cold]
     fn grow(&mut self, wanted: usize) {
         if self.last.len() >= BLOCK_BYTES {
             self.seal();
         }
-        let doubled = (self.last.len() + wanted).max(2 * self.last.capacity());
-        let capacity = doubled.min(BLOCK_BYTES);
+        let needed = self.last.len() + wanted;
+        let capacity = match wanted > BLOCK_BYTES {
+            // With the line end that follows, lest it leaves alone.
+            true => (needed + 2).min(LONG_BLOCK_BYTES),
+            false => needed.max(2 * self.last.capacity()).min(BLOCK_BYTES),
+        };
         self.last.reserve_exact(capacity - self.last.len());
     }
 
@@ -224,8 +230,8 @@ mod tests {
 
     #[test]
     fn what_is_longer_than_a_block_lies_in_several_and_leaves_one_by_one() {
-        let bytes = numbers(5 * BLOCK_BYTES + 1000);
-        for step in [1, 333, BLOCK_BYTES - 1, BLOCK_BYTES + 1, bytes.len()] {
+        let bytes = numbers(LONG_BLOCK_BYTES + 5 * BLOCK_BYTES + 1000);
+        for step in [333, BLOCK_BYTES - 1, BLOCK_BYTES + 1, bytes.len()] {
             let mut output = Output::default();
             bytes.chunks(step).for_each(|piece| output.extend_from_slice(piece));
             assert!(contents(&output) == bytes);
@@ -233,7 +239,7 @@ mod tests {
             let mut left = Vec::new();
             while !output.is_empty() {
                 let block = output.take_block();
-                assert!(!block.is_empty() && block.capacity() <= BLOCK_BYTES);
+                assert!(!block.is_empty() && block.capacity() <= LONG_BLOCK_BYTES);
                 left.extend_from_slice(&block);
                 assert_eq!(output.len(), bytes.len() - left.len());
             }

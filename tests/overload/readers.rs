@@ -116,7 +116,7 @@ fn a_large_reply_is_freed_as_it_leaves() {
             let full = number(server, "used_memory");
             assert!(full < before + len + SLACK, "{request}: {}", full - before);
             slow.recv_bytes(6_000_000);
-            server.wait_until("it is freed", |s| number(s, "used_memory") < full - 5_500_000);
+            server.wait_until("it is freed", |s| number(s, "used_memory") < full - 5_000_000);
             slow.recv_bytes(len as usize - 6_000_000);
             slow.check("PING", simple("PONG"));
             server.wait_until("all is free", |s| number(s, "used_memory") < before + MIB);
@@ -136,7 +136,9 @@ fn clients_that_ask_and_do_not_read_wait_and_the_others_are_served() {
         }
         (0..100).for_each(|_| client.check("PING", simple("PONG")));
         // Beyond a MiB of replies nothing more is executed, though a thousand requests are there.
-        assert!(number(server, "used_memory") < used + 50 * (MIB + 100 * KIB + SLACK));
+        // The allocator's sizes are an eighth apart.
+        let each = (MIB + 100 * KIB) * 9 / 8 + SLACK;
+        assert!(number(server, "used_memory") < used + 50 * each);
         let mut first = deaf.swap_remove(0);
         for _ in 0..1000 {
             assert_eq!(first.recv().bytes().len(), 100_000);
