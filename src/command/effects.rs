@@ -164,6 +164,13 @@ impl Ctx<'_> {
         self.state.effects.push(self.db, args);
     }
 
+    /// Runs something of which nothing is collected.
+    pub(super) fn unlogged(&mut self, run: impl FnOnce(&mut Self)) {
+        let on = std::mem::replace(&mut self.state.effects.on, false);
+        run(self);
+        self.state.effects.on = on;
+    }
+
     /// Says that what the command did was told by the commands it called.
     pub(super) fn told_by_parts(&mut self) {
         self.state.effects.told = self.state.effects.is_on();

@@ -186,7 +186,7 @@ config! {
     notify_keyspace_events: u32,
     /// Keys remembered for clients that cache; 0 is no limit.
     tracking_table_max_keys: u64,
-    /// Milliseconds after which others are told that a script is busy.
+    /// Milliseconds after which a script ends that has written nothing.
     busy_reply_threshold: u64,
     /// Working directory, absolute.
     dir: String,

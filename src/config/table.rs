@@ -624,7 +624,7 @@ pub static TABLE: &[Param] = &[
     int("busy-reply-threshold", "5000", 0, LONG_MAX)
         .alias("lua-time-limit")
         .field(field!(busy_reply_threshold))
-        .doc("Milliseconds after which others are told that a script is busy."),
+        .doc("Milliseconds after which a script ends that has written nothing."),
     Param::new("dir", ".", Kind::Directory)
         .field(field!(dir))
         .protected()

@@ -186,6 +186,8 @@ texts! {
     REPLICA_KEYSPACE = "ERR Replica can't interact with the keyspace";
     NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
     NOT_BUSY = "NOTBUSY No scripts in execution right now.";
+    READ_ONLY_SCRIPT = "ERR Can not execute a script with write flag using *_ro command.";
+    SCRIPT_OUT_OF_MEMORY = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";
     SCRIPT_FLUSH_MODE = "ERR SCRIPT FLUSH only support SYNC|ASYNC option";
     NUMKEYS_TOO_MANY = "ERR Number of keys can't be greater than number of args";
     NUMKEYS_NEGATIVE = "ERR Number of keys can't be negative";

@@ -180,7 +180,7 @@ fn the_globals_are_those_of_redis() {
                      table.sort(t) return table.concat(t, ' ')";
         let expected = "ARGV KEYS _G _VERSION assert bit cjson cmsgpack collectgarbage coroutine error gcinfo getfenv \
                         getmetatable ipairs load loadstring math next pairs pcall rawequal rawget \
-                        rawset redis select server setfenv setmetatable string table tonumber \
+                        rawset redis select server setfenv setmetatable string struct table tonumber \
                         tostring type unpack xpcall";
         check(&mut server.client(), names, bulk(expected));
     });
@@ -280,6 +280,47 @@ fn a_script_does_what_its_user_may_do() {
 }
 
 #[test]
+fn a_script_says_what_it_does() {
+    each_backend(|server| {
+        let mut client = server.client();
+        let body = "#!lua flags=no-writes\nreturn redis.call('SET', 'k', 1)";
+        let text = "ERR Write commands are not allowed from read-only scripts.";
+        let expected = format!("{text} script: {}, on @user_script:2.", sha1(body));
+        check(&mut client, body, Value::Error(expected));
+        let body = "#!lua\nreturn 1";
+        check(&mut client, body, int(1));
+        let refused = err("ERR Can not execute a script with write flag using *_ro command.");
+        assert_eq!(client.cmd(&["EVAL_RO", body, "0"]), refused);
+        client.run("SET k 1");
+        client.run("CONFIG SET maxmemory 1");
+        let full = err("OOM command not allowed when used memory > 'maxmemory'.");
+        check(&mut client, body, full);
+        check(&mut client, "#!lua flags=allow-oom\nreturn redis.call('SET', 'k', 1)", ok());
+        check(&mut client, "#!lua flags=no-writes\nreturn redis.call('GET', 'k')", bulk("1"));
+        let body = "return redis.call('SET', 'k', 2)";
+        check(
+            &mut client,
+            body,
+            failed(body, "OOM command not allowed when used memory > 'maxmemory'."),
+        );
+    });
+}
+
+#[test]
+fn a_script_asks_what_its_user_may_do() {
+    each_backend(|server| {
+        let mut client = server.client();
+        client.check("ACL SETUSER lua on nopass ~mine* +eval +get", ok());
+        client.run("AUTH lua x");
+        let body = "return {redis.acl_check_cmd('GET', 'mine'), redis.acl_check_cmd('GET', 'other'), \
+                    redis.acl_check_cmd('SET', 'mine', 1)}";
+        check(&mut client, body, array([int(1), nil(), nil()]));
+        let body = "return redis.acl_check_cmd('nope')";
+        assert!(eval(&mut client, body).is_error());
+    });
+}
+
+#[test]
 fn the_effects_of_a_script_are_one_transaction_of_the_log() {
     each_backend_with_mut(&WITH_LOG, |server| {
         let mut client = server.client();
@@ -288,10 +329,11 @@ fn the_effects_of_a_script_are_one_transaction_of_the_log() {
         eval(&mut client, body);
         eval(&mut client, "redis.call('SET', 'b', 1) error('late')");
         eval(&mut client, "return redis.call('GET', 'a')");
+        eval(&mut client, "redis.set_repl(redis.REPL_NONE) redis.call('SET', 'c', 1)");
         let (log, _) = records(&incr_file(server), 0);
         let expected = "SELECT 0,SADD s x,MULTI,SET a 1,SREM s x,INCR a,EXEC,SET b 1";
         assert_eq!(lines(&log).join(","), expected);
         server.restart();
-        server.client().check("MGET a b", bulks(["2", "1"]));
+        server.client().check("MGET a b c", array([bulk("2"), bulk("1"), nil()]));
     });
 }

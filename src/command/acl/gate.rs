@@ -41,6 +41,11 @@ pub fn gate_in_exec(ctx: &mut Ctx<'_>, id: CommandId) -> Outcome {
     .into())
 }
 
+/// Whether the client's user may make a call.
+pub fn may_call(ctx: &mut Ctx<'_>, id: CommandId) -> bool {
+    check(ctx, id).is_ok()
+}
+
 #[inline]
 fn check(ctx: &mut Ctx<'_>, id: CommandId) -> Result<(), Denied> {
     let client = ctx.client();

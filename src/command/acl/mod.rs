@@ -29,7 +29,7 @@ mod user;
 mod users;
 
 pub use file::check_lines;
-pub use gate::{gate, gate_in_exec, note_failed_login, reads_any_key};
+pub use gate::{gate, gate_in_exec, may_call, note_failed_login, reads_any_key};
 pub use rule::{RuleError, Rules, join_selectors};
 pub use user::{User, hex};
 pub use users::{DEFAULT_NAME, Users};

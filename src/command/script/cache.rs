@@ -4,6 +4,7 @@
 
 use super::engine::{self, Engine};
 use super::raise::Raised;
+use super::shebang::{Declared, declared};
 use crate::base::clock::Clock;
 use crate::resp::errors::Reject;
 use hashbrown::HashMap;
@@ -31,12 +32,22 @@ pub struct Scripts {
     uses: u64,
 }
 
+/// What a run needs to know of a script.
+#[derive(Clone, Copy)]
+pub struct Known {
+    /// Its number in the interpreter.
+    pub slot: usize,
+    /// What it says about itself.
+    pub declared: Option<Declared>,
+}
+
 /// A known script.
 struct Script {
     /// Its number in the interpreter.
     slot: usize,
     /// SCRIPT LOAD asked for it.
     asked: bool,
+    declared: Option<Declared>,
     /// Bytes of its text.
     bytes: usize,
     last_use: u64,
@@ -60,15 +71,15 @@ impl Scripts {
         self.known.contains_key(sha)
     }
 
-    /// The number of a known script, for a run.
-    pub fn slot(&mut self, sha: &Sha) -> Option<usize> {
+    /// A known script, for a run.
+    pub fn find(&mut self, sha: &Sha) -> Option<Known> {
         self.uses += 1;
         let script = self.known.get_mut(sha)?;
         script.last_use = self.uses;
-        Some(script.slot)
+        Some(Known { slot: script.slot, declared: script.declared })
     }
 
-    /// Compiles a script unless it is known; its number. `asked` keeps it.
+    /// Compiles a script unless it is known. `asked` keeps it.
     ///
     /// # Errors
     /// It is not valid, or there is not enough memory for it.
@@ -78,26 +89,27 @@ impl Scripts {
         sha: Sha,
         text: &[u8],
         asked: bool,
-    ) -> std::result::Result<usize, Reject> {
-        if let Some(slot) = self.slot(&sha) {
-            let script = self.known.get_mut(&sha).expect("it has a slot");
+    ) -> std::result::Result<Known, Reject> {
+        if let Some(known) = self.find(&sha) {
+            let script = self.known.get_mut(&sha).expect("it was found");
             self.unasked -= usize::from(asked && !script.asked);
             script.asked |= asked;
-            return Ok(slot);
+            return Ok(known);
         }
+        let (declared, start) = declared(text)?;
         let slot = self.free.last().copied().unwrap_or(self.slots + 1);
         let engine = self.engine(clock).map_err(|error| refused(&error))?;
-        engine.compile(text, slot).map_err(|error| refused(&error))?;
+        engine.compile(&text[start..], slot).map_err(|error| refused(&error))?;
         if self.free.pop().is_none() {
             self.slots += 1;
         }
-        let script = Script { slot, asked, bytes: text.len(), last_use: self.uses };
+        let script = Script { slot, asked, declared, bytes: text.len(), last_use: self.uses };
         self.known.insert(sha, script);
         self.unasked += usize::from(!asked);
         if self.unasked > UNASKED_MAX {
             self.forget_oldest(&engine);
         }
-        Ok(slot)
+        Ok(Known { slot, declared })
     }
 
     fn forget_oldest(&mut self, engine: &Engine) {

@@ -65,6 +65,8 @@ pub struct Shared {
     pub json: Rc<Cell<JsonSettings>>,
     /// The run has called a command that writes.
     pub has_written: Cell<bool>,
+    /// Effects are logged: `redis.set_repl`.
+    pub logs: Cell<bool>,
     /// How long a run may take that has not written.
     patience: Cell<Option<Patience>>,
     /// A run took longer than that.
@@ -128,6 +130,7 @@ impl Engine {
         self.shared.protocol.set(Protocol::Resp2);
         self.shared.json.take();
         self.shared.has_written.set(false);
+        self.shared.logs.set(true);
         self.shared.patience.set(patience);
         if self.shared.was_ended.take() {
             self.watch()?;
@@ -227,7 +230,8 @@ fn trace(lua: &Lua, reason: Value) -> Result<Table> {
     for level in 1..FRAMES_MAX {
         let frame = lua.inspect_stack(level, |frame| {
             let source = frame.source();
-            let of_script = source.what != "C" && source.source.as_deref() != Some(PRELUDE_NAME);
+            let of_script = !matches!(source.what, "C" | "tail")
+                && source.source.as_deref() != Some(PRELUDE_NAME);
             let place = (source.source.map(|source| source.into_owned()), frame.current_line());
             of_script.then_some(place)
         });

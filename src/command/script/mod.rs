@@ -12,15 +12,15 @@ mod library;
 mod raise;
 mod rows;
 mod run;
+mod shebang;
 
 use super::acl::hex;
 use super::call::feed_monitors;
 use super::ctx::Ctx;
 use super::help::reply_help;
 use crate::resp::errors::{self, Outcome, Reject};
-use cache::Sha;
+use cache::{Known, Sha};
 use raise::Raised;
-use run::Rights;
 use sha1::{Digest, Sha1};
 
 pub use cache::Scripts;
@@ -31,39 +31,39 @@ const NAME_LEN: usize = 2 * size_of::<Sha>();
 
 /// EVAL script numkeys [key ...] [arg ...]
 fn eval(ctx: &mut Ctx) -> Outcome {
-    eval_text(ctx, Rights { read_only: false })
+    eval_text(ctx, false)
 }
 
 /// EVAL_RO script numkeys [key ...] [arg ...]
 fn eval_ro(ctx: &mut Ctx) -> Outcome {
-    eval_text(ctx, Rights { read_only: true })
+    eval_text(ctx, true)
 }
 
 /// EVALSHA sha1 numkeys [key ...] [arg ...]
 fn evalsha(ctx: &mut Ctx) -> Outcome {
-    eval_known(ctx, Rights { read_only: false })
+    eval_known(ctx, false)
 }
 
 /// EVALSHA_RO sha1 numkeys [key ...] [arg ...]
 fn evalsha_ro(ctx: &mut Ctx) -> Outcome {
-    eval_known(ctx, Rights { read_only: true })
+    eval_known(ctx, true)
 }
 
-fn eval_text(ctx: &mut Ctx, rights: Rights) -> Outcome {
+fn eval_text(ctx: &mut Ctx, read_only: bool) -> Outcome {
     show(ctx);
     let keys = numkeys(ctx)?;
     let text = ctx.arg(1);
     let sha = Sha1::digest(text).into();
-    let slot = ctx.state.scripts.add(&ctx.state.clock, sha, text, false)?;
-    execute(ctx, &sha, slot, keys, rights)
+    let known = ctx.state.scripts.add(&ctx.state.clock, sha, text, false)?;
+    execute(ctx, &sha, known, keys, read_only)
 }
 
-fn eval_known(ctx: &mut Ctx, rights: Rights) -> Outcome {
+fn eval_known(ctx: &mut Ctx, read_only: bool) -> Outcome {
     show(ctx);
     let sha = sha_of(ctx.arg(1)).ok_or(errors::NO_SCRIPT)?;
     let keys = numkeys(ctx)?;
-    let slot = ctx.state.scripts.slot(&sha).ok_or(errors::NO_SCRIPT)?;
-    execute(ctx, &sha, slot, keys, rights)
+    let known = ctx.state.scripts.find(&sha).ok_or(errors::NO_SCRIPT)?;
+    execute(ctx, &sha, known, keys, read_only)
 }
 
 /// Shows monitors a script before the commands that it calls.
@@ -75,10 +75,11 @@ fn show(ctx: &mut Ctx) {
     }
 }
 
-fn execute(ctx: &mut Ctx, sha: &Sha, slot: usize, keys: usize, rights: Rights) -> Outcome {
+fn execute(ctx: &mut Ctx, sha: &Sha, known: Known, keys: usize, read_only: bool) -> Outcome {
     let engine = ctx.state.scripts.engine(&ctx.state.clock);
     let engine = engine.map_err(|error| Reject::from(Raised::of(&error).into_reply().0))?;
-    run::run(ctx, &engine, slot, &hex(sha), keys, rights)
+    let rights = run::rights(ctx, known.declared, read_only)?;
+    run::run(ctx, &engine, known.slot, &hex(sha), keys, rights)
 }
 
 /// How many of the arguments are keys.

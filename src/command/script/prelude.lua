@@ -184,7 +184,10 @@ end})
 string_meta.__index = strings
 string_meta.__metatable = freeze {__index = globals.string}
 
-local redis = host.redis
+local redis, check_mark = host.redis, host.check_mark
+function redis.acl_check_cmd(...)
+  return redis.call(check_mark, ...)
+end
 globals.redis = freeze(redis)
 globals.server = globals.redis
 for name, functions in raw_pairs(host.libraries) do globals[name] = freeze(functions) end

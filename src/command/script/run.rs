@@ -5,14 +5,16 @@
 
 use super::convert::{Decoder, Encoder};
 use super::engine::{Engine, Patience};
+use super::library::CHECK_MARK;
 use super::raise::{self, Raised};
+use super::shebang::Declared;
 use crate::base::num::format_f64;
 use crate::command::acl;
 use crate::command::call::call;
 use crate::command::spec::Flags;
 use crate::command::{Args, Ctx};
-use crate::resp::errors::{self, Outcome};
-use crate::resp::{Output, Reply, Span};
+use crate::resp::errors::{self, Outcome, Reject};
+use crate::resp::{Output, Protocol, Reply, Span};
 use crate::session::{ClientFlags, CommandId};
 use mlua::{MultiValue, Result, Table, Value};
 use std::cell::RefCell;
@@ -27,15 +29,48 @@ const KEPT_BYTES: usize = 64 * 1024;
 #[derive(Clone, Copy)]
 pub struct Rights {
     /// Nothing that writes.
-    pub read_only: bool,
+    read_only: bool,
+    /// Nothing that adds data, before it has begun to write: there is too much.
+    out_of_memory: bool,
+}
+
+/// What a script may do that said this about itself; `read_only` if the command that runs it asks for
+/// that.
+///
+/// # Errors
+/// It may not run now, as it would do more.
+pub fn rights(
+    ctx: &mut Ctx<'_>,
+    declared: Option<Declared>,
+    read_only: bool,
+) -> std::result::Result<Rights, Reject> {
+    let reply_bytes = ctx.reply.out.capacity();
+    let out_of_memory = ctx.state.is_out_of_memory(reply_bytes);
+    let Some(Declared { no_writes, allow_oom }) = declared else {
+        return Ok(Rights { read_only, out_of_memory });
+    };
+    if !no_writes {
+        if let Some(reject) = &ctx.state.writes_refused {
+            return Err(reject.clone());
+        }
+        if read_only {
+            return Err(errors::READ_ONLY_SCRIPT.into());
+        }
+    }
+    if out_of_memory && !no_writes && !allow_oom {
+        return Err(match ctx.client().has(ClientFlags::EXECUTING) {
+            true => errors::SCRIPT_OUT_OF_MEMORY,
+            false => errors::OUT_OF_MEMORY,
+        }
+        .into());
+    }
+    Ok(Rights { read_only: read_only || no_writes, out_of_memory: false })
 }
 
 /// A script in execution.
 struct Run<'c, 'a> {
     ctx: &'c mut Ctx<'a>,
     rights: Rights,
-    /// There was too much data when it began.
-    out_of_memory: bool,
     /// The arguments of a call.
     bytes: Vec<u8>,
     spans: Vec<Span>,
@@ -56,8 +91,6 @@ pub fn run(
     keys: usize,
     rights: Rights,
 ) -> Outcome {
-    let reply_bytes = ctx.reply.out.capacity();
-    let out_of_memory = ctx.state.is_out_of_memory(reply_bytes);
     let client = ctx.client();
     let (flags, db, command) = (client.flags, client.db, client.last_command);
     client.flags.insert(ClientFlags::EXECUTING.or(ClientFlags::SCRIPT));
@@ -67,7 +100,6 @@ pub fn run(
     let run = RefCell::new(Run {
         ctx,
         rights,
-        out_of_memory,
         bytes: Vec::new(),
         spans: Vec::new(),
         out: Output::default(),
@@ -148,7 +180,10 @@ impl Run<'_, '_> {
         args: &MultiValue,
         raises: bool,
     ) -> Result<Value> {
-        let value = match self.take_args(args).and_then(|()| self.execute(engine)) {
+        if args.front().is_some_and(|first| *first == Value::LightUserData(CHECK_MARK)) {
+            return self.check_command(args);
+        }
+        let value = match self.take_args(args.iter()).and_then(|()| self.execute(engine)) {
             Ok(()) if raises && self.reply.starts_with(b"-") => {
                 let line = self.reply.strip_suffix(b"\r\n").unwrap_or(&self.reply);
                 return Err(raise::error(raise::coded(line), true));
@@ -169,11 +204,24 @@ impl Run<'_, '_> {
         Ok(value)
     }
 
+    /// redis.acl_check_cmd, whose arguments follow a mark.
+    fn check_command(&mut self, args: &MultiValue) -> Result<Value> {
+        self.take_args(args.iter().skip(1))?;
+        let args = Args::new(&self.bytes, &self.spans);
+        let (mut out, state, id) = (Output::default(), &mut *self.ctx.state, self.ctx.id);
+        let command = state.table.resolve(args.at(0), args.get(1));
+        let text = "ERR Invalid command passed to redis.acl_check_cmd()";
+        let command = command.ok_or_else(|| raise::error(text, false))?;
+        let reply = Reply { out: &mut out, protocol: Protocol::Resp2 };
+        let mut inner = Ctx { args, reply, state, id, db: self.ctx.db };
+        Ok(Value::Boolean(acl::may_call(&mut inner, command)))
+    }
+
     /// Takes the arguments of a call over.
-    fn take_args(&mut self, args: &MultiValue) -> Result<()> {
+    fn take_args<'v>(&mut self, args: impl ExactSizeIterator<Item = &'v Value>) -> Result<()> {
         self.bytes.clear();
         self.spans.clear();
-        if args.is_empty() {
+        if args.len() == 0 {
             let text = "ERR Please specify at least one argument for this redis lib call";
             return Err(raise::error(text, false));
         }
@@ -211,8 +259,7 @@ impl Run<'_, '_> {
         let db = state.clients.get(self.ctx.id).map_or(self.ctx.db, |client| client.db as usize);
         let reply = Reply { out: &mut out, protocol };
         let mut inner = Ctx { args, reply, state, id: self.ctx.id, db };
-        let passed =
-            gates(&mut inner, id, self.rights, engine.shared.has_written.get(), self.out_of_memory);
+        let passed = gates(&mut inner, id, self.rights, engine.shared.has_written.get());
         let outcome = passed.map(|id| {
             let flags = inner.state.table.command(id).flags;
             engine
@@ -220,7 +267,10 @@ impl Run<'_, '_> {
                 .has_written
                 .set(engine.shared.has_written.get() || flags.has(Flags::WRITE));
             inner.client().last_command = Some(id);
-            call(&mut inner, id);
+            match engine.shared.logs.get() {
+                true => call(&mut inner, id),
+                false => inner.unlogged(|inner| call(inner, id)),
+            }
         });
         let counted = outcome.map_err(|text| {
             inner.state.stats.count_error(&text);
@@ -242,7 +292,6 @@ fn gates(
     id: Option<CommandId>,
     rights: Rights,
     has_written: bool,
-    out_of_memory: bool,
 ) -> std::result::Result<CommandId, Vec<u8>> {
     let refuse = |text: &str| Err(text.as_bytes().to_vec());
     let Some(id) = id else { return refuse("ERR Unknown Redis command called from script") };
@@ -268,7 +317,7 @@ fn gates(
     if let Some(reject) = ctx.state.writes_refused.as_ref().filter(|_| flags.has(Flags::WRITE)) {
         return Err(reject.text().to_vec());
     }
-    if out_of_memory && flags.has(Flags::DENYOOM) {
+    if rights.out_of_memory && flags.has(Flags::DENYOOM) {
         return refuse(errors::OUT_OF_MEMORY);
     }
     Ok(id)

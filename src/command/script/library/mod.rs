@@ -4,6 +4,7 @@
 mod bit;
 mod json;
 mod msgpack;
+mod structure;
 
 pub use json::Settings as JsonSettings;
 
@@ -12,9 +13,10 @@ use super::raise;
 use crate::command::acl::hex;
 use crate::config::REDIS_VERSION;
 use crate::resp::Protocol;
-use mlua::{FromLua, Lua, MultiValue, Result, Table, Value};
+use mlua::{FromLua, LightUserData, Lua, MultiValue, Result, Table, Value};
 use sha1::{Digest, Sha1};
 use std::cell::Cell;
+use std::ptr;
 use std::rc::Rc;
 
 /// The levels of `redis.log` by number, with the constants that scripts know them by.
@@ -32,8 +34,11 @@ const REPL: [(&str, u8); 5] = [
     ("REPL_REPLICA", REPL_REPLICA),
     ("REPL_ALL", REPL_AOF | REPL_REPLICA),
 ];
-pub const REPL_AOF: u8 = 1;
+const REPL_AOF: u8 = 1;
 const REPL_REPLICA: u8 = 2;
+
+/// The first argument by which `redis.call` knows that it is `redis.acl_check_cmd`. No script has it.
+pub const CHECK_MARK: LightUserData = LightUserData(ptr::without_provenance_mut(1));
 
 /// Fills the table that the prelude is given.
 ///
@@ -59,11 +64,15 @@ pub fn fill(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
     let own = shared.clone();
     redis.raw_set("setresp", lua.create_function(move |lua, args| set_resp(lua, &own, args))?)?;
+    let own = shared.clone();
+    redis.raw_set("set_repl", lua.create_function(move |lua, args| set_repl(lua, &own, args))?)?;
     host.raw_set("redis", redis)?;
+    host.raw_set("check_mark", CHECK_MARK)?;
     let libraries = lua.create_table()?;
     libraries.raw_set("bit", bit::library(lua)?)?;
     libraries.raw_set("cjson", json::library(lua, &shared.json)?)?;
     libraries.raw_set("cmsgpack", msgpack::library(lua)?)?;
+    libraries.raw_set("struct", structure::library(lua)?)?;
     host.raw_set("libraries", libraries)?;
     random(lua, host)
 }
@@ -137,6 +146,19 @@ fn set_resp(lua: &Lua, shared: &Shared, args: MultiValue) -> Result<()> {
         Ok(3) => Protocol::Resp3,
         _ => return Err(raise::error("ERR RESP version must be 2 or 3.", false)),
     });
+    Ok(())
+}
+
+/// redis.set_repl(where)
+fn set_repl(lua: &Lua, shared: &Shared, args: MultiValue) -> Result<()> {
+    let [bits] = &args.into_vec()[..] else {
+        return Err(raise::error("ERR redis.set_repl() requires one argument.", false));
+    };
+    let bits = lua.coerce_number(bits.clone())?.unwrap_or(0.0) as i64;
+    let known = u8::try_from(bits).ok().filter(|bits| *bits <= REPL_AOF | REPL_REPLICA);
+    let text = "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.";
+    let bits = known.ok_or_else(|| raise::error(text, false))?;
+    shared.logs.set(bits & REPL_AOF != 0);
     Ok(())
 }
 
