@@ -337,3 +337,16 @@ fn the_effects_of_a_script_are_one_transaction_of_the_log() {
         server.client().check("MGET a b c", array([bulk("2"), bulk("1"), nil()]));
     });
 }
+
+#[test]
+fn what_a_script_leaves_behind_is_given_back_at_once() {
+    each_backend(|server| {
+        let mut client = server.client();
+        let large = "local t = {} for i = 1, 20000 do t[i] = ('x'):rep(1000) .. i end return #t";
+        client.check(&format!("EVAL \"{large}\" 0"), int(20000));
+        assert!(server.info("used_memory_lua").parse::<u64>().expect("digits") < 4 << 20);
+        let failing = large.replace("return #t", "error('no')");
+        assert!(client.run(&format!("EVAL \"{failing}\" 0")).is_error());
+        assert!(server.info("used_memory_lua").parse::<u64>().expect("digits") < 4 << 20);
+    });
+}

@@ -26,6 +26,8 @@ use std::rc::Rc;
 
 /// All that scripts, their values and the compiled scripts may take together.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes beyond twice of what was in use after the last collection that a run may leave to the next.
+const GARBAGE_BYTES_MAX: usize = 2 << 20;
 /// The name of what a client sent, as errors show it.
 pub const CHUNK_NAME: &str = "@user_script";
 /// How a run ends that takes too long.
@@ -52,6 +54,8 @@ pub struct Engine {
     /// Runs a function and says whether it succeeded, and its result or its error.
     pub run: Function,
     pub shared: Rc<Shared>,
+    /// Bytes in use after the last full collection.
+    used_after_tidying: Cell<usize>,
     /// Keeps the name of all scripts alive.
     _name: LuaString,
 }
@@ -109,8 +113,18 @@ impl Engine {
         let functions = lua.create_table()?;
         let name = lua.create_string(CHUNK_NAME)?;
         let clock = clock.clone();
-        let engine =
-            Engine { lua, clock, environment, globals, redis, functions, run, shared, _name: name };
+        let engine = Engine {
+            lua,
+            clock,
+            environment,
+            globals,
+            redis,
+            functions,
+            run,
+            shared,
+            used_after_tidying: Cell::new(0),
+            _name: name,
+        };
         engine.watch()?;
         Ok(engine)
     }
@@ -136,6 +150,16 @@ impl Engine {
             self.watch()?;
         }
         Ok(())
+    }
+
+    /// Gives back what a run has left behind, if that is much: it counts as memory in use.
+    pub fn tidy(&self) {
+        let after_last = self.used_after_tidying.get();
+        if self.lua.used_memory() > 2 * after_last + GARBAGE_BYTES_MAX {
+            // Fails only where a finalizer does, and scripts have none.
+            let _ = self.lua.gc_collect();
+            self.used_after_tidying.set(self.lua.used_memory());
+        }
     }
 
     /// Compiles a script as number `slot`.

@@ -125,6 +125,7 @@ pub fn run(
         Ok((false, reason)) => Err(explained(reason, name)),
         Err(error) => Err(Raised::of(&error).into_reply()),
     };
+    engine.tidy();
     let Err((text, counted)) = failed else { return Ok(()) };
     ctx.reply.out.truncate(reply_at);
     if !counted {
