@@ -276,7 +276,10 @@ impl Server {
     }
 
     fn sent(&mut self, conn: ConnId, buf: Vec<u8>, bytes: usize, error: Option<IoError>) {
-        self.pool.put(buf);
+        // While there is too much data, a key would have to go for a block that is kept.
+        if !self.state.is_memory_short() {
+            self.pool.put(buf);
+        }
         self.state.stats.writes += 1;
         self.state.stats.net_output_bytes += bytes as u64;
         let id = client_id(conn);
