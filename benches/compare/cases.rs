@@ -37,6 +37,9 @@ pub static WORST_IDLE: Figure = figure("worst PING, idle", "ms");
 pub static WORST_BUSY: Figure = figure("worst PING, meanwhile", "ms");
 pub static BEYOND_IDLE: Figure = figure("worst PING, beyond idle", "ms");
 pub static P999_BUSY: Figure = figure("p99.9 PING, meanwhile", "ms");
+pub static OVER_LIMIT: Figure = figure("used_memory over the limit, after 8 s", "MiB");
+pub static USED_AFTER: Figure = figure("used_memory not back after 1 s", "MiB");
+pub static RSS_AFTER: Figure = figure("RSS not back after 1 s", "MiB");
 pub static WAKE_UPS: Figure = figure("wake-ups", "1/s");
 pub static IDLE_CPU: Figure = figure("CPU", "ms/s");
 pub static LOGGED_CPU: Figure = figure("CPU with the log by CPU without", "%");
@@ -103,8 +106,23 @@ pub enum Work {
     Idle,
     /// How long an expired key stays, beside this many others with a TTL.
     Expiry { others: u64 },
+    /// What a full memory costs.
+    Full(Full),
     /// What keeping an append log costs.
     Durable(Durable),
+}
+
+/// What happens to a memory that is full.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Full {
+    /// SETs at pipeline 16 of which every one evicts.
+    Set,
+    /// PINGs beside such SETs.
+    Ping,
+    /// The limit falls to a tenth of what is held.
+    Falls,
+    /// A million keys are due in the same millisecond.
+    Due,
 }
 
 /// What grows.
@@ -182,6 +200,10 @@ static GROWTH: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(0.5, 0.5))];
 static LARGE: [Goal; 1] = [goal(&BEYOND_IDLE, Bound::AtMost(1.0, 1.0))];
 static IDLE: [Goal; 2] =
     [goal(&WAKE_UPS, Bound::AtMost(0.0, 0.0)), goal(&IDLE_CPU, Bound::AtMost(0.0, 0.0))];
+static FULL_SET: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.45, 0.45))];
+static FULL_PING: [Goal; 1] = [goal(&WORST_BUSY, Bound::AtMost(2.0, 2.0))];
+static FALLS: [Goal; 1] = [goal(&WORST_BUSY, Bound::AtMost(5.0, 5.0))];
+static DUE: [Goal; 1] = [goal(&WORST_BUSY, Bound::AtMost(2.0, 2.0))];
 static EXPIRY: [Goal; 1] = [goal(&LAG_P99, Bound::AtMost(10.0, 10.0))];
 
 static ALWAYS_1: [Goal; 1] = [goal(&RATE, Bound::RatioAtLeast(1.6, 1.6))];
@@ -340,6 +362,10 @@ pub static CASES: &[Case] = &[
     case("expiry-10k", "expiry beside 10k TTL keys", Work::Expiry { others: 10_000 }, &EXPIRY),
     case("expiry-100k", "expiry beside 100k TTL keys", Work::Expiry { others: 100_000 }, &EXPIRY),
     case("expiry-1m", "expiry beside 1M TTL keys", Work::Expiry { others: 1_000_000 }, &EXPIRY),
+    case("full-set", "SET, each evicts, pipeline 16", Work::Full(Full::Set), &FULL_SET),
+    case("full-ping", "PING beside SETs that evict", Work::Full(Full::Ping), &FULL_PING),
+    case("full-falls", "maxmemory from 1 GiB to 100 MiB", Work::Full(Full::Falls), &FALLS),
+    case("full-due", "1M keys due in one millisecond", Work::Full(Full::Due), &DUE),
     durable(
         "always-c1",
         "always: SET, 1 connection",
@@ -402,11 +428,15 @@ impl Case {
     /// zero, or the goal is zero, the figure itself is the message.
     pub fn has_ratio(&self, figure: &Figure) -> bool {
         match self.work {
-            Work::Load { .. } => ![CLIENT_BUSY.name, SERVER_BUSY.name].contains(&figure.name),
+            Work::Load { .. } | Work::Full(Full::Set) => {
+                ![CLIENT_BUSY.name, SERVER_BUSY.name].contains(&figure.name)
+            }
             Work::Empty | Work::Fill(_) | Work::FillOne | Work::Connections | Work::Tool(_) => true,
             Work::Durable(Durable::Everysec | Durable::Rewrite) => false,
             Work::Durable(_) => true,
-            Work::Growth(_) | Work::Freeing | Work::Idle | Work::Expiry { .. } => false,
+            Work::Full(_) | Work::Growth(_) | Work::Freeing | Work::Idle | Work::Expiry { .. } => {
+                false
+            }
         }
     }
 }

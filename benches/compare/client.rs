@@ -79,9 +79,9 @@ impl Client {
         if value.is_empty() { Err(unexpected(&len)) } else { Ok(()) }
     }
 
-    /// A field of INFO persistence.
+    /// A field of INFO.
     pub fn info(&mut self, field: &str) -> io::Result<String> {
-        let head = self.call(&["INFO", "persistence"])?;
+        let head = self.call(&["INFO"])?;
         let len: usize =
             head.strip_prefix('$').and_then(|n| n.parse().ok()).ok_or_else(|| unexpected(&head))?;
         let mut text = vec![0; len + 2];

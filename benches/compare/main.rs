@@ -16,6 +16,7 @@ mod cases;
 mod chart;
 mod client;
 mod durable;
+mod full;
 mod histogram;
 mod load;
 mod options;

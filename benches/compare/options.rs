@@ -44,6 +44,8 @@ pub struct Scale {
     pub growth_keys: u64,
     /// Members of the set that is freed.
     pub freed_members: u64,
+    /// Keys that are held when the limit falls: some 1 GiB.
+    pub falling_keys: u64,
     /// Keys of the restart and of the rewrite case.
     pub restart_keys: u64,
     pub rewrite_keys: u64,
@@ -63,6 +65,7 @@ impl Scale {
         connection_rest: Duration::from_secs(8),
         growth_keys: 4_000_000,
         freed_members: 5_000_000,
+        falling_keys: 10_000_000,
         restart_keys: 2_000_000,
         rewrite_keys: 3_000_000,
         idle_ping: Duration::from_secs(4),
@@ -78,6 +81,7 @@ impl Scale {
         connection_rest: Duration::from_secs(2),
         growth_keys: 400_000,
         freed_members: 500_000,
+        falling_keys: 1_000_000,
         restart_keys: 100_000,
         rewrite_keys: 200_000,
         idle_ping: Duration::from_millis(500),

@@ -26,7 +26,11 @@ const EXPIRES_MS: &str = "300";
 /// The worst PING while another connection adds keys, or fields of one hash, beside the worst of the
 /// idle server.
 pub fn growth(contender: &Contender, what: Growth, scale: &Scale) -> io::Result<Figures> {
-    let server = Server::start(contender, &[])?;
+    grow_beside(&Server::start(contender, &[])?, what, scale)
+}
+
+/// The same on a server that is there.
+pub fn grow_beside(server: &Server, what: Growth, scale: &Scale) -> io::Result<Figures> {
     let mut pinger = Pinger::connect(server.port)?;
     let idle = pinger.watch(scale.idle_ping)?;
     let mut grower = Grower::connect(server.port, what)?;
@@ -61,7 +65,7 @@ pub fn freeing(contender: &Contender, scale: &Scale) -> io::Result<Figures> {
     Ok(beyond(&idle, &worse))
 }
 
-fn beyond(idle: &Histogram, busy: &Histogram) -> Figures {
+pub fn beyond(idle: &Histogram, busy: &Histogram) -> Figures {
     vec![
         (&cases::WORST_IDLE, idle.max_us() / 1e3),
         (&cases::WORST_BUSY, busy.max_us() / 1e3),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::cases::{self, Case, Figure, Shape, Work};
 use crate::client::{self, Client};
 use crate::durable;
+use crate::full;
 use crate::histogram::Histogram;
 use crate::load::{Load, Requests, VALUE_BYTES, Verb, key};
 use crate::options::{LoadClient, Options, Scale};
@@ -71,6 +72,7 @@ impl<'a> Stage<'a> {
             Work::Freeing => pings::freeing(contender, scale),
             Work::Idle => idle(contender, scale),
             Work::Expiry { others } => expiry(contender, others, scale, &mut self.rng),
+            Work::Full(work) => full::measure(contender, work, scale, &mut self.rng),
             Work::Durable(work) => durable::measure(contender, work, scale, &mut self.rng),
         }
     }
@@ -95,23 +97,7 @@ impl<'a> Stage<'a> {
             return redis_benchmark(server, verb, pipeline, connections, &self.options.scale);
         }
         let requests = lookup(&self.requests, |prepared| *prepared == verb);
-        let mut load = Load::connect(requests, server.port, connections, pipeline)?;
-        load.drive(self.options.scale.warm_up)?;
-        let client = std::process::id();
-        let cpu_before = process::cpu_time_ns(server.pid())?;
-        let client_before = process::cpu_time_ns(client)?;
-        let run = load.drive(self.options.scale.period)?;
-        let client_ns = process::cpu_time_ns(client)? - client_before;
-        let cpu_ns = process::cpu_time_ns(server.pid())? - cpu_before;
-        let elapsed_ns = run.elapsed.as_nanos() as f64;
-        Ok(vec![
-            (&cases::SERVER_CPU, cpu_ns as f64 / run.requests as f64 / 1e3),
-            (&cases::RATE, run.requests as f64 * 1e9 / elapsed_ns),
-            (&cases::P50, run.latency.percentile_us(0.50)),
-            (&cases::P99, run.latency.percentile_us(0.99)),
-            (&cases::SERVER_BUSY, cpu_ns as f64 * 100.0 / elapsed_ns),
-            (&cases::CLIENT_BUSY, client_ns as f64 * 100.0 / elapsed_ns),
-        ])
+        drive(requests, server, connections, pipeline, &self.options.scale)
     }
 
     /// Sees to it that requests of this kind exist and that the contender runs with all keys.
@@ -127,6 +113,33 @@ impl<'a> Stage<'a> {
         }
         Ok(())
     }
+}
+
+/// What a period of requests costs the server.
+pub fn drive(
+    requests: &Requests,
+    server: &Server,
+    connections: usize,
+    pipeline: usize,
+    scale: &Scale,
+) -> io::Result<Figures> {
+    let mut load = Load::connect(requests, server.port, connections, pipeline)?;
+    load.drive(scale.warm_up)?;
+    let client = std::process::id();
+    let cpu_before = process::cpu_time_ns(server.pid())?;
+    let client_before = process::cpu_time_ns(client)?;
+    let run = load.drive(scale.period)?;
+    let client_ns = process::cpu_time_ns(client)? - client_before;
+    let cpu_ns = process::cpu_time_ns(server.pid())? - cpu_before;
+    let elapsed_ns = run.elapsed.as_nanos() as f64;
+    Ok(vec![
+        (&cases::SERVER_CPU, cpu_ns as f64 / run.requests as f64 / 1e3),
+        (&cases::RATE, run.requests as f64 * 1e9 / elapsed_ns),
+        (&cases::P50, run.latency.percentile_us(0.50)),
+        (&cases::P99, run.latency.percentile_us(0.99)),
+        (&cases::SERVER_BUSY, cpu_ns as f64 * 100.0 / elapsed_ns),
+        (&cases::CLIENT_BUSY, client_ns as f64 * 100.0 / elapsed_ns),
+    ])
 }
 
 fn lookup<K, V>(pairs: &[(K, V)], is_wanted: impl Fn(&K) -> bool) -> &V {

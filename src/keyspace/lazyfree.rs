@@ -67,10 +67,6 @@ impl Garbage {
 
     /// Frees `budget` pieces, each some ten microseconds of work; true when more is left.
     pub fn free_some(&mut self, budget: usize) -> bool {
-        alloc::without_purge_delay(|| self.free_pieces(budget))
-    }
-
-    fn free_pieces(&mut self, budget: usize) -> bool {
         for _ in 0..budget {
             if free_piece(&mut self.parts).is_some() {
                 continue;

@@ -104,8 +104,12 @@ impl Server {
         Some(Duration::from_micros(wait_us.max(0) as u64))
     }
 
-    /// Slices of work that nobody waits for, in a turn that began at `start`.
+    /// Slices of work that nobody waits for, in a turn that began at `start`. It may free a lot.
     fn background(&mut self, start: Stamp) {
+        alloc::without_purge_delay(|| self.work_in_slices(start));
+    }
+
+    fn work_in_slices(&mut self, start: Stamp) {
         let state = &mut self.state;
         let clock = state.clock.clone();
         let slice_ns = SLICE_NS.max(clock.elapsed_ns(start, stamp()) / 2);
