@@ -7,6 +7,7 @@ use super::ctx::Ctx;
 use super::load::{Host, Inflow};
 use super::spec::Flags;
 use crate::base::sys::error_text;
+use crate::keyspace::FlushMode;
 use crate::persist::aof::Replay;
 use crate::persist::rdb::load::{Expired, Intake, Options, load};
 use crate::resp::{Args, Output, Protocol, Reply};
@@ -118,6 +119,14 @@ impl<H: Host> Replay for Replayer<'_, H> {
         intake.done();
         self.seat(client);
         Ok(loaded.bytes)
+    }
+
+    fn begin_anew(&mut self) {
+        let state = self.host.state();
+        state.keyspace.flush(None, FlushMode::Sync);
+        if let Some(client) = state.clients.get_mut(self.client) {
+            client.db = 0;
+        }
     }
 
     fn goes_on(&mut self, bytes: u64) -> bool {

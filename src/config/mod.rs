@@ -206,6 +206,8 @@ config! {
     aof_load_truncated: bool,
     /// Let the append log run ahead of its records while each has to be durable at once.
     aof_preallocate: bool,
+    /// Whether the log gets checksums.
+    aof_checksums: bool,
     /// Most bytes of garbage at a log's end that are cut off.
     aof_tail_repair_bytes_max: u64,
     /// Make bases of the append log snapshots.
@@ -352,6 +354,7 @@ mod tests {
 
     /// Where our defaults differ from Redis 7.2.6, with the reason.
     const DIFFERENCES: &[(&str, &str)] = &[
+        ("aof-checksums", "our own parameter: Redis writes none"),
         ("aof-preallocate", "our own parameter: Redis writes no blocks ahead"),
         ("aof-tail-repair-bytes-max", "our own parameter: Redis repairs no garbage"),
         ("io-backend", "our own parameter: which driver runs the loop"),

@@ -668,6 +668,9 @@ pub static TABLE: &[Param] = &[
     flag("aof-preallocate", "yes")
         .field(field!(aof_preallocate))
         .doc("With appendfsync always, zeros are written ahead of the records."),
+    flag("aof-checksums", "yes")
+        .field(field!(aof_checksums))
+        .doc("A line with a checksum for each page of the log; Redis skips them."),
     memory("aof-tail-repair-bytes-max", "4mb", 0, LONG_MAX)
         .field(field!(aof_tail_repair_bytes_max))
         .doc("Most bytes of garbage at the log's end that are cut off at start."),

@@ -126,6 +126,7 @@ impl Server {
         let config = &self.state.config;
         let always = config.appendfsync == Appendfsync::Always;
         writer.growing().run_ahead(always && config.aof_preallocate);
+        writer.growing().write_sums(config.aof_checksums);
         let mut tries = 0..TRIES_MAX;
         while let Err(error) = writer.growing().append(effects.bytes()) {
             let (words, kind) = (error_text(&error), IoError::from(error).kind);

@@ -111,6 +111,10 @@ impl Replay for Lists {
     fn goes_on(&mut self, _: u64) -> bool {
         true
     }
+
+    fn begin_anew(&mut self) {
+        self.0 = Found::default();
+    }
 }
 
 fn lists_of_snapshot(path: &Path) -> Result<(Found, u64), String> {

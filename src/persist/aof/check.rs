@@ -134,8 +134,11 @@ impl Check<'_> {
             Read::Up(stop) => stop,
             Read::Later(at) => return self.cut_later(path, at, is_last),
         };
-        let good = reader.good_up_to();
-        let good = if stop.is_none() { size } else { good };
+        let good = match stop {
+            None => size,
+            Some(Stop::Sum { from }) => from,
+            Some(_) => reader.good_up_to(),
+        };
         if let Action::TruncateTo(time) = self.action
             && good == size
         {
@@ -202,6 +205,9 @@ impl Check<'_> {
             Some(Stop::Short) => writeln!(self.out, "0x{at:16x}: Reached EOF within a record")?,
             Some(Stop::OpenTransaction) => {
                 writeln!(self.out, "0x{at:16x}: Reached EOF before reading EXEC for MULTI")?;
+            }
+            Some(Stop::Sum { from }) => {
+                writeln!(self.out, "0x{at:16x}: Wrong checksum of what stands from 0x{from:x} on")?;
             }
             Some(Stop::Bad(why)) => {
                 writeln!(self.out, "AOF {name} format error\n0x{at:16x}: {why}")?;

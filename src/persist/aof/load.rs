@@ -33,6 +33,9 @@ pub trait Replay {
 
     /// `bytes` of the log have been run; whether to go on.
     fn goes_on(&mut self, bytes: u64) -> bool;
+
+    /// What was run is to be forgotten: the log has been cut before it ends.
+    fn begin_anew(&mut self);
 }
 
 /// How the end of a damaged log is treated.
@@ -63,6 +66,19 @@ pub fn load(
     disk::sync_directory(&place.dir).map_err(|error| {
         format!("Fail to fsync AOF directory {}: {}.", place.dir.display(), error_text(&error))
     })?;
+    while !load_parts(place, manifest, repair, replay)? {
+        replay.begin_anew();
+    }
+    Ok(())
+}
+
+/// Runs what all files hold; false if more was run than is left of the last one.
+fn load_parts(
+    place: &Place,
+    manifest: &Manifest,
+    repair: Repair,
+    replay: &mut impl Replay,
+) -> Result<bool, Refusal> {
     // A crash right after the next file was made leaves that one empty, and the end in the one before.
     let holds = |part: &Part| fs::metadata(place.path(&part.name)).is_ok_and(|data| data.len() > 0);
     let parts: Vec<&Part> = manifest.parts().collect();
@@ -71,13 +87,13 @@ pub fn load(
     for (index, part) in parts.into_iter().enumerate() {
         let began_us = unix_us_now();
         let file = LogFile { path: place.path(&part.name), name: part.name(), last: index >= last };
-        let size = file.load(total, repair, replay)?;
+        let Some(size) = file.load(total, repair, replay)? else { return Ok(false) };
         let seconds = (unix_us_now() - began_us) as f64 / 1e6;
         let kind = if part.kind == Kind::Base { "base" } else { "incr" };
         log::info!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name());
         total += size;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Nothing is served that a power cut could still take back.
@@ -113,8 +129,14 @@ struct LogFile {
 }
 
 impl LogFile {
-    /// Loads the file, behind `before` bytes of the log; returns its size.
-    fn load(&self, before: u64, repair: Repair, replay: &mut impl Replay) -> Result<u64, Refusal> {
+    /// Loads the file, behind `before` bytes of the log; returns its size, or `None` if it was cut
+    /// before the end of what was run.
+    fn load(
+        &self,
+        before: u64,
+        repair: Repair,
+        replay: &mut impl Replay,
+    ) -> Result<Option<u64>, Refusal> {
         let snapshot = begins_with_snapshot(&self.path);
         let start = match snapshot.map_err(|error| self.unreadable(&error))? {
             true => {
@@ -145,15 +167,14 @@ impl LogFile {
                         return Err(format!("The loading of {} was given up", self.name));
                     }
                 }
-                Ok(false) => return Ok(reader.stopped_at()),
+                Ok(false) => return Ok(Some(reader.stopped_at())),
                 Err(Stop::Io(error)) => return Err(self.unreadable(&error)),
                 Err(stop) => {
-                    let end = End {
-                        good_up_to: reader.good_up_to(),
-                        stopped_at: reader.stopped_at(),
-                        stop,
-                    };
-                    return self.repair(&end, repair);
+                    let run_up_to = reader.good_up_to();
+                    let good_up_to = if let Stop::Sum { from } = stop { from } else { run_up_to };
+                    let end = End { good_up_to, stopped_at: reader.stopped_at(), stop };
+                    let size = self.repair(&end, repair)?;
+                    return Ok((run_up_to <= size).then_some(size));
                 }
             }
         }
@@ -199,7 +220,8 @@ impl LogFile {
 
     /// Copies a tail that is more than half a record, for whoever wants to look at it.
     fn keep_aside(&self, end: &End, tail: &Tail) -> io::Result<()> {
-        let half_a_record = !matches!(end.stop, Stop::Bad(_)) && !tail.has_records;
+        let damaged = matches!(end.stop, Stop::Bad(_) | Stop::Sum { .. });
+        let half_a_record = !damaged && !tail.has_records;
         if half_a_record || tail.without_zeros == 0 {
             return Ok(());
         }
@@ -223,6 +245,10 @@ impl LogFile {
         match end.stop {
             Stop::Bad(why) => format!(
                 "Bad file format reading the append only file {name}: {advice} (offset {stopped}: {why})"
+            ),
+            Stop::Sum { from } => format!(
+                "Bad file format reading the append only file {name}: {advice} (offset {from}: what stands \
+                 from there up to offset {stopped} is not what was written)"
             ),
             _ if tail.has_records => format!(
                 "Bad file format reading the append only file {name}: {advice} (offset {stopped}: a record \
@@ -257,7 +283,8 @@ struct Tail {
 
 impl End {
     fn may_be_cut(&self, tail: &Tail, repair: Repair) -> bool {
-        let short = !matches!(self.stop, Stop::Bad(_)) && !tail.has_records;
+        let damaged = matches!(self.stop, Stop::Bad(_) | Stop::Sum { .. });
+        let short = !damaged && !tail.has_records;
         let garbage = tail.without_zeros <= repair.garbage_bytes_max;
         repair.allowed && (short || (garbage && (tail.torn || !tail.has_records)))
     }
@@ -268,7 +295,10 @@ impl End {
         let written = end_without_zeros(&mut file, self.good_up_to, len)?;
         let record = find_record(&mut file, self.stopped_at + 1, written)?;
         let torn = match record {
-            Some(at) => has_zero_sector(&mut file, self.stopped_at, at)?,
+            Some(at) => {
+                let from = if let Stop::Sum { from } = self.stop { from } else { self.stopped_at };
+                has_zero_sector(&mut file, from, at)?
+            }
             None => false,
         };
         let without_zeros = written - self.good_up_to;

@@ -3,6 +3,8 @@
 //! Invariant: a unit is handed out whole or not at all; memory follows what the file holds, never
 //! what a damaged length claims.
 
+use super::record::read_checksum;
+use crate::base::crc::Crc64;
 use crate::base::disk;
 use crate::resp::{Args, Limits, Progress, Span, Step, parse};
 use std::fs::File;
@@ -25,6 +27,9 @@ pub enum Stop {
     OpenTransaction,
     /// What stands there is no record.
     Bad(&'static str),
+    /// A checksum is not that of what stands before it, from that offset on. Those units were handed
+    /// out.
+    Sum { from: u64 },
     /// The file cannot be read.
     Io(io::Error),
 }
@@ -53,6 +58,10 @@ pub struct Reader {
     commands: Vec<(usize, Range<usize>)>,
     limits: Limits,
     lines: u64,
+    /// Where the last checksum ends, in the file; the sum since then, and up to where in `bytes`.
+    sum_from: u64,
+    sum: Crc64,
+    summed: usize,
 }
 
 /// What a record is to the unit it stands in.
@@ -80,6 +89,9 @@ impl Reader {
             commands: Vec::new(),
             limits: Limits::authenticated(u64::MAX),
             lines: 1,
+            sum_from: offset,
+            sum: Crc64::new(),
+            summed: 0,
         })
     }
 
@@ -121,6 +133,7 @@ impl Reader {
                     }
                     self.at += line;
                     if !in_transaction {
+                        self.check_sum(line)?;
                         self.leave_behind(self.at);
                     }
                 }
@@ -176,6 +189,22 @@ impl Reader {
         }
     }
 
+    /// Compares the checksum that the line right before `at` may tell. One that tells of less than
+    /// there is since the last one was written by a server that had gone on with a file.
+    fn check_sum(&mut self, line: usize) -> Result<(), Stop> {
+        let (end, start) = (self.start + self.at, self.start + self.at - line);
+        let Some((len, expected)) = read_checksum(&self.bytes[start..end]) else { return Ok(()) };
+        self.sum.update(&self.bytes[self.summed..start]);
+        let (from, sum) = (self.sum_from, take(&mut self.sum).sum());
+        let at = self.offset + (self.at - line) as u64;
+        (self.sum_from, self.summed) = (at + line as u64, end);
+        if len > at - from || (len == at - from && sum != expected) {
+            self.at -= line;
+            return Err(Stop::Sum { from });
+        }
+        Ok(())
+    }
+
     /// Reads the record at `at`; returns its length.
     fn record(&mut self) -> Result<usize, Stop> {
         let first = self.spans.len();
@@ -222,6 +251,11 @@ impl Reader {
 
     /// Reads up to `count` bytes more.
     fn fill(&mut self, count: usize) -> io::Result<()> {
+        if self.start > self.summed {
+            self.sum.update(&self.bytes[self.summed..self.start]);
+            self.summed = self.start;
+        }
+        self.summed -= self.start;
         self.bytes.drain(..take(&mut self.start));
         let read = disk::read(&mut self.file, count, &mut self.bytes)?;
         self.at_end = read < count;

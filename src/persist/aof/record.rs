@@ -38,6 +38,22 @@ pub fn annotate(out: &mut Vec<u8>, unix_s: i64) {
     out.extend_from_slice(format!("#TS:{unix_s}\r\n").as_bytes());
 }
 
+/// What a line with a checksum begins with. Redis skips lines with a `#` that stand between records.
+const SUM: &[u8] = b"#CRC:";
+
+/// A line that tells the CRC-64 of the bytes right before it, and how many those are:
+/// `#CRC:4096:e9c6d914c4b8d9ca`.
+pub fn checksum(bytes: u64, sum: u64) -> Vec<u8> {
+    format!("#CRC:{bytes}:{sum:016x}\r\n").into_bytes()
+}
+
+/// The number of bytes and the sum that such a line tells, if `line` is one.
+pub fn read_checksum(line: &[u8]) -> Option<(u64, u64)> {
+    let text = std::str::from_utf8(line.strip_prefix(SUM)?).ok()?;
+    let (bytes, sum) = text.trim_ascii_end().split_once(':')?;
+    Some((bytes.parse().ok()?, u64::from_str_radix(sum, 16).ok()?))
+}
+
 /// Writes a line with a number. Nearly all have one or two digits.
 #[inline]
 fn header(out: &mut Vec<u8>, kind: u8, number: usize) {
@@ -58,6 +74,16 @@ fn header(out: &mut Vec<u8>, kind: u8, number: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_checksum_is_read_as_it_was_written() {
+        let line = checksum(4096, 0x00c6_d914_c4b8_d9ca);
+        assert_eq!(line, b"#CRC:4096:00c6d914c4b8d9ca\r\n");
+        assert_eq!(read_checksum(&line), Some((4096, 0x00c6_d914_c4b8_d9ca)));
+        for other in ["#TS:1700000000\r\n", "#CRC:1\r\n", "#CRC:x:1\r\n", "#CRC:1:\r\n"] {
+            assert_eq!(read_checksum(other.as_bytes()), None, "{other}");
+        }
+    }
 
     #[test]
     fn lengths_of_any_size_are_written_plainly() {

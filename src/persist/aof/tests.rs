@@ -1,6 +1,7 @@
 //! Logs as power cuts and bad disks leave them.
 
 use super::check::{Action, Check, CheckSnapshot};
+use super::growing::Growing;
 use super::load::{Repair, Replay, load};
 use super::manifest::{Kind, Manifest, Part, Place};
 use super::record;
@@ -8,6 +9,7 @@ use crate::base::rng::{Rng, os_seed};
 use crate::resp::Args;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const REPAIR: Repair = Repair { allowed: true, garbage_bytes_max: 4 << 20 };
 const NO_REPAIR: Repair = Repair { allowed: false, ..REPAIR };
@@ -28,6 +30,10 @@ impl Replay for Commands {
 
     fn goes_on(&mut self, _: u64) -> bool {
         true
+    }
+
+    fn begin_anew(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -225,6 +231,75 @@ fn flipped_bits_never_panic_and_what_is_loaded_begins_as_it_was() {
             assert_eq!(&commands[..before.len()], before, "bit {bit} of {at}");
         }
     }
+}
+
+/// A sample as a server writes it, in groups of some units with checksums, and where each of those ends.
+fn summed(rng: &mut Rng, sample: &Sample) -> (Vec<u8>, Vec<usize>) {
+    let path = std::env::temp_dir().join(format!("sidering-summed-{}", rng.below(1 << 40)));
+    let mut growing = Growing::new(Arc::new(fs::File::create(&path).expect("a file")), 0);
+    growing.write_sums(true);
+    let (mut at, mut ends) = (0, vec![0]);
+    while at + 1 < sample.ends.len() {
+        let to = (at + 1 + rng.below(5)).min(sample.ends.len() - 1);
+        let before = growing.offset() as usize;
+        growing.append(&sample.bytes[sample.ends[at].0..sample.ends[to].0]).expect("written");
+        if growing.offset() as usize - before > sample.ends[to].0 - sample.ends[at].0 {
+            ends.push(growing.offset() as usize);
+        }
+        at = to;
+    }
+    let bytes = fs::read(&path).expect("a file");
+    fs::remove_file(path).expect("removed");
+    (bytes, ends)
+}
+
+#[test]
+fn flipped_bits_before_a_checksum_are_found() {
+    let (mut rng, sample) = sample(16 << 10);
+    let (bytes, ends) = summed(&mut rng, &sample);
+    assert!(ends.len() > 3, "{ends:?}");
+    let scratch = Scratch::new("sums");
+    assert_eq!(scratch.load(&bytes, NO_REPAIR).as_deref(), Ok(&sample.commands[..]));
+    for _ in 0..5_000 {
+        let (at, bit) = (rng.below(*ends.last().expect("a sum")), rng.below(8));
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << bit;
+        // A line that is damaged itself does no harm.
+        if let Ok(commands) = scratch.load(&damaged, NO_REPAIR) {
+            assert_eq!(commands, sample.commands, "bit {bit} of {at}");
+        }
+    }
+}
+
+#[test]
+fn a_torn_write_that_reads_as_records_is_taken_back() {
+    let scratch = Scratch::new("taken-back");
+    let path = scratch.path();
+    let write = |fill: u8| {
+        let mut growing = Growing::new(Arc::new(fs::File::create(&path).expect("a file")), 0);
+        growing.write_sums(true);
+        for value in [&b"small"[..], &[fill; 9000], b"later"] {
+            let mut unit = Vec::new();
+            record::push(&mut unit, [&b"SET"[..], b"key", value].into_iter());
+            growing.append(&unit).expect("written");
+        }
+        fs::read(&path).expect("a file")
+    };
+    let mut torn = write(b'v');
+    let page = torn.len() - 64 - 8192..torn.len() - 64 - 4096;
+    torn[page].fill(0);
+    // Behind the write that is torn stands another: it is of the same second at most.
+    assert_eq!(scratch.load(&torn, REPAIR), Ok(vec![]));
+    assert_eq!((scratch.len(), scratch.bad().map(|bad| bad.len())), (0, Some(torn.len())));
+    assert!(scratch.load(&torn, NO_REPAIR).is_err());
+    // The same where nothing is missing is another's doing.
+    let mut changed = write(b'v');
+    changed[5000] = b'w';
+    let refusal = scratch.load(&changed, REPAIR).expect_err("a byte that nobody wrote");
+    assert!(refusal.contains("(offset 0: what stands from there up to offset"), "{refusal}");
+    let (text, sound) = check(&path, Action::Report);
+    assert!(!sound && text.contains("Wrong checksum of what stands from 0x0 on"), "{text}");
+    assert!(text.contains("ok_up_to=0,"), "{text}");
 }
 
 #[test]
