@@ -287,6 +287,17 @@ impl Signals {
         Ok(Signals { fd: unsafe { OwnedFd::from_raw_fd(fd) } })
     }
 
+    /// Runs `work`, during which SIGINT ends the process at once, also one that came just before.
+    pub fn with_deadly_interrupt<T>(&self, work: impl FnOnce() -> T) -> T {
+        let set = signal_set(&[libc::SIGINT]);
+        // SAFETY: set is initialised; no old mask is asked for. Both calls cannot fail with these.
+        let mask = |how| unsafe { libc::pthread_sigmask(how, &set, std::ptr::null_mut()) };
+        mask(libc::SIG_UNBLOCK);
+        let result = work();
+        mask(libc::SIG_BLOCK);
+        result
+    }
+
     /// Takes the next signal, or `None` when there is none; never blocks.
     pub fn take(&self) -> Option<Signal> {
         let mut info = [0u8; size_of::<libc::signalfd_siginfo>()];

@@ -69,7 +69,9 @@ impl Server {
         }
         // One that is older must not take the place of the last one.
         self.end_snapshot("the server ends");
-        self.state.save_last_snapshot(flags)
+        // Who presses Ctrl-C again does not want to wait for the snapshot. The last one stays.
+        let state = &mut self.state;
+        self.signals.with_deadly_interrupt(|| state.save_last_snapshot(flags))
     }
 
     /// Whether the append log holds everything, durably, or `flags` say that this does not matter.

@@ -1,5 +1,7 @@
 //! Ending: signals, and what the log says of them.
 
+use std::os::unix::process::ExitStatusExt;
+
 use rustix::process::Signal;
 
 use crate::support::*;
@@ -17,6 +19,22 @@ fn signals_end_the_server_in_the_words_that_scripts_look_for() {
                 assert!(log.contains(line), "{line} in {log}");
             }
         }
+    }
+}
+
+#[test]
+fn a_second_interrupt_does_not_wait_for_the_last_snapshot() {
+    for backend in backends() {
+        let mut server = Server::start(backend, &["--save", "3600 1"]);
+        let mut client = server.client();
+        client.check("SET a 1", ok());
+        client.check("CONFIG SET rdb-key-save-delay 1000000000", ok());
+        server.signal(Signal::INT);
+        let begun = "Saving the final RDB snapshot before exiting.";
+        server.wait_until("the snapshot has begun", |server| server.log().contains(begun));
+        server.signal(Signal::INT);
+        assert_eq!(server.wait().signal(), Some(Signal::INT.as_raw()));
+        assert!(!server.dir().join("dump.rdb").exists());
     }
 }
 
