@@ -323,6 +323,19 @@ fn a_flush_of_everything_gives_up_the_snapshot_of_what_was_there() {
 }
 
 #[test]
+fn a_snapshot_asked_for_right_before_a_flush_leaves_the_last_one_alone() {
+    each_backend(|server| {
+        let mut client = server.client();
+        assert_eq!(client.pipeline(&["SET a 1", "SAVE", "SET b 1"]), [ok(), ok(), ok()]);
+        let before = std::fs::read(server.dir().join("dump.rdb")).expect("a file");
+        let begun = simple("Background saving started");
+        assert_eq!(client.pipeline(&["BGSAVE", "FLUSHALL"]), [begun, ok()]);
+        wait_for_end(server);
+        assert_eq!(std::fs::read(server.dir().join("dump.rdb")).expect("a file"), before);
+    });
+}
+
+#[test]
 fn with_save_points_a_flush_of_everything_empties_the_file() {
     each_backend_with_mut(&["--save", "3600 1"], |server| {
         let mut client = server.client();

@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows how a value of any type is stored.
 
 use crate::command::ctx::Ctx;
+use crate::command::server::background::Purpose;
 use crate::command::spec::{Arg, Categories, Command, Flags, Group};
 use crate::command::state::Request;
 use crate::keyspace::FlushMode;
@@ -75,6 +76,10 @@ fn dbsize(ctx: &mut Ctx) -> Outcome {
 fn flushall(ctx: &mut Ctx) -> Outcome {
     let mode = flush_mode(ctx)?;
     flush(ctx, None, mode);
+    // One that begins with the end of the turn would be of nothing; in Redis its child has begun.
+    if !ctx.state.background.is_running() {
+        ctx.state.background.unschedule(Purpose::Save);
+    }
     // Once for all that a turn brings.
     let is_asked = |requests: &[Request]| {
         requests.iter().any(|request| matches!(request, Request::ForgetSnapshots))
