@@ -8,6 +8,7 @@
 mod append;
 mod batch;
 mod connection;
+mod container;
 mod dispatch;
 mod execute;
 mod figures;

@@ -4,7 +4,7 @@
 use super::append::Log;
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{CLERK, SIGNALS, Server, listen, tools};
+use super::{CLERK, SIGNALS, Server, container, listen, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::{alloc, fault, log as lines, sys};
@@ -31,7 +31,10 @@ use std::process::ExitCode;
 /// start; or that of another tool that was asked for.
 pub fn main() -> ExitCode {
     alloc::init();
-    let args: Vec<OsString> = std::env::args_os().collect();
+    let args: Vec<OsString> = match container::prepare(std::env::args_os().collect()) {
+        Ok(args) => args,
+        Err(status) => return status,
+    };
     if let Some(status) = tools::run(&args) {
         return status;
     }
@@ -97,6 +100,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let mut state = state(config, table, &driver, config_file);
     state.follow_limit(limits.read());
     state.load_users(&users).map_err(fatal)?;
+    warn_about_openness(&state);
     log::info!("Server initialized");
     let clerk = Clerk::start().map_err(|error| fatal(format!("Can't start the clerk: {error}")))?;
     driver.submit(Op::Watch { watch: CLERK, fd: clerk.as_raw_fd() });
@@ -195,6 +199,13 @@ fn introduce(config: &Config) {
         config.port,
         std::process::id()
     ));
+}
+
+/// Says that nothing but the network keeps strangers away, if it is so.
+fn warn_about_openness(state: &State) {
+    if !state.config.protected_mode && state.users.is_open() {
+        log::info!("Protected mode is off: whoever reaches the server needs no password");
+    }
 }
 
 fn announce(listeners: &[(io::ListenerId, listen::Endpoint)]) {

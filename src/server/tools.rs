@@ -40,6 +40,11 @@ fn asked(args: &[OsString]) -> Option<(&'static Tool, String, &[OsString])> {
     Some((tool, format!("{name} {}", tool.word), rest))
 }
 
+/// Whether `args`, the program's name first, ask for a tool.
+pub fn is_asked(args: &[OsString]) -> bool {
+    asked(args).is_some()
+}
+
 /// Runs the tool that `args`, the program's name first, ask for; none if they ask for the server.
 pub fn run(args: &[OsString]) -> Option<ExitCode> {
     let (tool, name, args) = asked(args)?;

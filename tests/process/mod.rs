@@ -1,5 +1,6 @@
 //! The process: how it is started and configured, what limits it, and how it ends.
 
+mod container;
 mod healthcheck;
 mod limit;
 mod rewrite;
