@@ -10,6 +10,7 @@ mod fuzz;
 mod overload;
 mod process;
 mod protocol;
+mod stream;
 mod support;
 mod tidy;
 mod types;

@@ -219,6 +219,7 @@ static REWRITE: [Goal; 2] =
 /// What issues a small change to a small collection, and reading a larger one.
 static CHANGE_P16: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.45, 0.45))];
 static CHANGE_P1: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.80, 0.80))];
+static STREAM: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.60, 0.60))];
 static READ_MANY: [Goal; 1] = [goal(&SERVER_CPU, Bound::RatioAtMost(0.50, 0.50))];
 static SMALL_COLLECTION: [Goal; 1] = [goal(&KEY_BYTES, Bound::RatioAtMost(0.75, 0.75))];
 static BIG_ZSET: [Goal; 1] = [goal(&MEMBER_BYTES, Bound::RatioAtMost(0.60, 0.60))];
@@ -250,6 +251,22 @@ macro_rules! read_many {
     }};
 }
 
+/// ... and of a stream.
+macro_rules! stream {
+    ($name:literal, $about:literal, $pipeline:literal, $command:literal $(, $setup:expr)*) => {{
+        static SCRIPT: Script = Script {
+            setup: &[$($setup),*],
+            command: $command,
+            requests: 100_000,
+            pipeline: $pipeline,
+        };
+        case($name, $about, Work::Tool(&SCRIPT), &STREAM)
+    }};
+}
+
+/// Entries for every request of a group, ten each.
+const ENTRIES: (u64, &str) = (1_200_000, "XADD stream * field value");
+const GROUP: (u64, &str) = (1, "XGROUP CREATE stream group 0");
 /// A million members of one sorted set.
 const BIG: (u64, &str) = (3_000_000, "ZADD big __rand_int__ member:__rand_int__");
 const HUNDRED_THOUSAND: (u64, &str) = (100_000, "ZADD big __rand_int__ member:__rand_int__");
@@ -342,6 +359,16 @@ pub static CASES: &[Case] = &[
         "HGET in 100k fields, pipeline 16",
         "HGET hash field:0__rand_int__",
         FIELDS
+    ),
+    stream!("xadd-p16", "XADD, pipeline 16", 16, "XADD stream * field value"),
+    stream!("xrange-100", "XRANGE of 100", 1, "XRANGE stream - + COUNT 100", ENTRIES),
+    stream!(
+        "xreadgroup-p16",
+        "XREADGROUP of 10, pipeline 16",
+        16,
+        "XREADGROUP GROUP group consumer COUNT 10 STREAMS stream >",
+        ENTRIES,
+        GROUP
     ),
     case("mem-empty", "empty server", Work::Empty, &EMPTY),
     case("mem-plain", "16 B key, 64 B value", Work::Fill(Shape::Plain), &PLAIN),

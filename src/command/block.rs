@@ -52,6 +52,7 @@ enum Awaited {
     Keys {
         keys: Vec<DbKey>,
         value_type: ValueType,
+        ends: Ends,
     },
     /// That the log is durable up to that group of records.
     Durable {
@@ -59,6 +60,15 @@ enum Awaited {
     },
     /// Acknowledgements of replicas, which never come.
     Replicas,
+}
+
+/// Whether a wait for keys ends as well when one of them goes or gets a value of another type.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ends {
+    /// It goes on: the key may come back.
+    Ignored,
+    /// It does, as that of XREADGROUP: the group is gone.
+    Heeded,
 }
 
 /// Why a client no longer waits, though nothing came.
@@ -149,6 +159,11 @@ impl Ctx<'_> {
     }
 
     fn wait(&mut self, awaited: Awaited, deadline_ms: Option<i64>) {
+        let args = self.args.to_owned();
+        self.wait_with(args, awaited, deadline_ms);
+    }
+
+    fn wait_with(&mut self, args: OwnedArgs, awaited: Awaited, deadline_ms: Option<i64>) {
         let client = self.client();
         client.flags.insert(ClientFlags::BLOCKED);
         let command = client.last_command.expect("a client in execution has a command");
@@ -157,7 +172,7 @@ impl Ctx<'_> {
         if let Some(at) = deadline_ms {
             blocking.deadlines.insert((at, self.id));
         }
-        let blocked = Blocked { command, args: self.args.to_owned(), awaited, deadline_ms };
+        let blocked = Blocked { command, args, awaited, deadline_ms };
         blocking.clients.insert(self.id, blocked);
     }
 
@@ -169,6 +184,19 @@ impl Ctx<'_> {
         value_type: ValueType,
         deadline_ms: Option<i64>,
     ) {
+        let args = self.args.to_owned();
+        self.block_with(args, keys, value_type, Ends::Ignored, deadline_ms);
+    }
+
+    /// As [`Ctx::block`], to run again with other arguments than it came with.
+    pub fn block_with<'k>(
+        &mut self,
+        args: OwnedArgs,
+        keys: impl Iterator<Item = &'k [u8]>,
+        value_type: ValueType,
+        ends: Ends,
+        deadline_ms: Option<i64>,
+    ) {
         let mut distinct: Vec<DbKey> = Vec::new();
         for key in keys {
             let key = (self.db, Box::from(key));
@@ -177,10 +205,14 @@ impl Ctx<'_> {
                 continue; // named twice
             }
             waiting.push_back(self.id);
-            self.state.keyspace.db(self.db).await_key(&key.1);
+            let db = self.state.keyspace.db(self.db);
+            db.await_key(&key.1);
+            if ends == Ends::Heeded {
+                db.await_end(&key.1);
+            }
             distinct.push(key);
         }
-        self.wait(Awaited::Keys { keys: distinct, value_type }, deadline_ms);
+        self.wait_with(args, Awaited::Keys { keys: distinct, value_type, ends }, deadline_ms);
     }
 }
 
@@ -193,8 +225,14 @@ impl Awaited {
         }
     }
 
-    fn is_for(&self, holds: ValueType) -> bool {
-        matches!(self, Awaited::Keys { value_type, .. } if *value_type == holds)
+    /// Whether the wait is over when its key holds such a value, or none.
+    fn is_for(&self, holds: Option<ValueType>) -> bool {
+        match self {
+            Awaited::Keys { value_type, ends, .. } => {
+                holds == Some(*value_type) || *ends == Ends::Heeded
+            }
+            Awaited::Durable { .. } | Awaited::Replicas => false,
+        }
     }
 }
 
@@ -224,14 +262,18 @@ impl State {
         }
     }
 
-    /// Runs the calls again that wait for this key, as long as it is there: each once at most, so
-    /// that one which waits again does not hold up the rest.
+    /// Runs the calls again that wait for this key, as long as it is there or its end is awaited: each
+    /// once at most, so that one which waits again does not hold up the rest.
     fn serve_key(&mut self, key: &DbKey) {
         let count = self.blocking.keys.get(key).map_or(0, VecDeque::len);
         let mut passed_over = 0;
         for _ in 0..count {
             // Mostly somebody took all that came, and there may be thousands behind.
-            let Some(holds) = self.keyspace.db(key.0).value_type(&key.1) else { break };
+            let db = self.keyspace.db(key.0);
+            let holds = db.value_type(&key.1);
+            if holds.is_none() && !db.is_end_awaited(&key.1) {
+                break;
+            }
             let waiting = self.blocking.keys.get(key);
             let Some(&id) = waiting.and_then(|ids| ids.get(passed_over)) else { break };
             let blocked = self.blocking.clients.get(&id);
@@ -281,7 +323,9 @@ impl State {
     fn end_wait(&mut self, id: ClientId) -> Option<Blocked> {
         let blocked = self.blocking.clients.remove(&id)?;
         match &blocked.awaited {
-            Awaited::Keys { keys, .. } => keys.iter().for_each(|key| self.leave_queue(id, key)),
+            Awaited::Keys { keys, ends, .. } => {
+                keys.iter().for_each(|key| self.leave_queue(id, key, *ends));
+            }
             Awaited::Durable { group } => {
                 self.blocking.groups.remove(&(*group, id));
             }
@@ -298,15 +342,19 @@ impl State {
     }
 
     /// Takes a client out of the queue of a key.
-    fn leave_queue(&mut self, id: ClientId, key: &DbKey) {
+    fn leave_queue(&mut self, id: ClientId, key: &DbKey, ends: Ends) {
         let Some(waiting) = self.blocking.keys.get_mut(key) else { return };
         // Mostly it is the first.
         if let Some(place) = waiting.iter().position(|other| *other == id) {
             waiting.remove(place);
         }
-        if waiting.is_empty() {
+        let is_last = waiting.is_empty();
+        let db = self.keyspace.db(key.0);
+        if is_last {
             self.blocking.keys.remove(key);
-            self.keyspace.db(key.0).forget_key(&key.1);
+            db.forget_key(&key.1);
+        } else if ends == Ends::Heeded {
+            db.forget_end(&key.1);
         }
     }
 

@@ -45,6 +45,7 @@ pub mod scan;
 pub mod script;
 pub mod server;
 pub mod set;
+pub mod stream;
 pub mod string;
 pub mod tracking;
 pub mod transaction;
@@ -89,6 +90,14 @@ const GROUPS: &[&[Command]] = &[
     geo::add::COMMANDS,
     geo::read::COMMANDS,
     geo::search::COMMANDS,
+    stream::add::COMMANDS,
+    stream::range::COMMANDS,
+    stream::remove::COMMANDS,
+    stream::read::COMMANDS,
+    stream::group::COMMANDS,
+    stream::pending::COMMANDS,
+    stream::claim::COMMANDS,
+    stream::info::COMMANDS,
     generic::COMMANDS,
     dump::COMMANDS,
     hash::get::COMMANDS,

@@ -23,6 +23,7 @@ pub enum EventClass {
     Set,
     Hash,
     Zset,
+    Stream,
     Expired,
     Evicted,
     KeyMiss,
@@ -39,6 +40,7 @@ impl EventClass {
             EventClass::Set => notify::SET,
             EventClass::Hash => notify::HASH,
             EventClass::Zset => notify::ZSET,
+            EventClass::Stream => notify::STREAM,
             EventClass::Expired => notify::EXPIRED,
             EventClass::Evicted => notify::EVICTED,
             EventClass::KeyMiss => notify::KEY_MISS,
@@ -73,6 +75,13 @@ impl Ctx<'_> {
     /// As [`Ctx::modified`], for a change that is no event.
     pub fn touched(&mut self, key: &[u8]) {
         self.touched_in(self.db, key);
+    }
+
+    /// As [`Ctx::notify`] for a change that neither watchers nor clients that cache the key learn of, as
+    /// Redis has it where the entries of a stream stay what they are.
+    pub fn changed_quietly(&mut self, key: &[u8], class: EventClass, name: &str) {
+        self.state.changes += 1;
+        self.notify_in(self.db, key, class, name);
     }
 
     /// How many changes the last one that was told of was: as many as elements came or went, or 0

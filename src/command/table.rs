@@ -284,6 +284,7 @@ mod tests {
             "geo",
             "hyperloglog",
             "hash",
+            "stream",
             "generic",
             "transactions",
             "pubsub",

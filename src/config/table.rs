@@ -283,7 +283,6 @@ const MIB: i128 = 1 << 20;
 const REPLICATION: &str = "replication";
 const CLUSTER: &str = "cluster mode";
 const TLS: &str = "TLS";
-const STREAMS: &str = "streams";
 const NO_DEFRAG: &str = "entries and values among many holes are moved in any case";
 const NO_FORK: &str = "there are no child processes";
 const NO_TICK: &str = "there is no timer tick";
@@ -593,11 +592,9 @@ pub static TABLE: &[Param] = &[
         .doc("Largest sparse HyperLogLog."),
     memory("stream-node-max-bytes", "4096", 0, LONG_MAX)
         .field(field!(stream_node_max_bytes))
-        .later(STREAMS)
         .doc("Bytes of a stream node; 0 is no limit."),
     int("stream-node-max-entries", "100", 0, LONG_MAX)
         .field(field!(stream_node_max_entries))
-        .later(STREAMS)
         .doc("Entries of a stream node; 0 is no limit."),
     int("slowlog-log-slower-than", "10000", -1, LONG_MAX)
         .field(field!(slowlog_log_slower_than))

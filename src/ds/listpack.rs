@@ -159,6 +159,12 @@ impl<'a> View<'a> {
         Items(&self.0[at.offset()..self.0.len() - 1])
     }
 
+    /// Where the first of `rest` stands, which are the last items of this listpack; `None` without
+    /// any.
+    pub fn place(self, rest: &Items<'_>) -> Option<At> {
+        self.at(self.0.len() - 1 - rest.0.len())
+    }
+
     #[inline]
     fn at(self, offset: usize) -> Option<At> {
         (self.0[offset] != END).then(|| At::new(offset))
@@ -245,6 +251,24 @@ impl Listpack {
         self.push(&Element::of_int(value));
     }
 
+    /// Adds the elements that `write` writes at the end, with room for as much again: for a listpack
+    /// that many are still added to.
+    pub fn extend(&mut self, write: impl FnOnce(&mut Tail<'_>)) {
+        self.0.pop();
+        let mut tail = Tail { bytes: &mut self.0, count: 0 };
+        write(&mut tail);
+        let added = tail.count;
+        self.0.push(END);
+        self.set_total();
+        let count = self.count().checked_add(added).unwrap_or(UNCOUNTED);
+        self.set_count(count);
+    }
+
+    /// Gives back what is unused.
+    pub fn fit(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     pub fn push_front(&mut self, text: &[u8]) {
         self.insert(HEADER_BYTES, &Element::of(text));
     }
@@ -317,6 +341,9 @@ impl Listpack {
 
     /// Makes the `old` bytes at `offset` `new` bytes long, whatever they hold then.
     fn reshape(&mut self, offset: usize, old: usize, new: usize) {
+        if new == old {
+            return;
+        }
         let len = self.0.len();
         if new > old {
             self.reserve(new - old);
@@ -327,6 +354,10 @@ impl Listpack {
             self.0.truncate(len - (old - new));
             self.release();
         }
+        self.set_total();
+    }
+
+    fn set_total(&mut self) {
         let total = u32::try_from(self.0.len()).expect("the caller checked that it fits");
         self.0[..4].copy_from_slice(&total.to_le_bytes());
     }
@@ -362,6 +393,34 @@ impl Listpack {
 
     fn set_count(&mut self, count: u16) {
         self.0[4..HEADER_BYTES].copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// The end of a listpack that is being added to.
+pub struct Tail<'a> {
+    bytes: &'a mut Vec<u8>,
+    /// Elements added.
+    count: u16,
+}
+
+impl Tail<'_> {
+    #[inline]
+    pub fn text(&mut self, text: &[u8]) {
+        self.push(&Element::of(text));
+    }
+
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        self.push(&Element::of_int(value));
+    }
+
+    fn push(&mut self, element: &Element) {
+        let (start, size) = (self.bytes.len(), element.size());
+        // With the end, which follows.
+        self.bytes.reserve(size + 1);
+        self.bytes.resize(start + size, 0);
+        element.write(&mut self.bytes[start..]);
+        self.count = self.count.saturating_add(1);
     }
 }
 

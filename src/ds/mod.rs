@@ -13,5 +13,6 @@ pub mod prefetch;
 pub mod quicklist;
 pub mod ranked;
 pub mod segments;
+pub mod sorted;
 pub mod table;
 pub mod wheel;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use crate::ds::arena::Ref;
 use crate::ds::dict::Dict;
@@ -81,6 +81,8 @@ pub struct Db {
     pub(super) round: Round,
     /// Keys that clients wait for.
     awaited: HashSet<Box<[u8]>, RandomState>,
+    /// Those of them whose end somebody wants to know of as well, and how many do.
+    awaited_ends: HashMap<Box<[u8]>, usize, RandomState>,
 }
 
 /// A key that was found, and is not gone.
@@ -94,7 +96,8 @@ impl Db {
     pub(super) fn new(shared: Rc<Shared>, index: usize) -> Db {
         let store = Store::new(Rc::clone(&shared));
         let (watched, round) = (Watched::default(), Round::default());
-        Db { shared, index, store, watched, round, awaited: HashSet::default() }
+        let (awaited, awaited_ends) = (HashSet::default(), HashMap::default());
+        Db { shared, index, store, watched, round, awaited, awaited_ends }
     }
 
     /// Looks a key up for reading: counts a hit or a miss and marks the key as used.
@@ -548,8 +551,10 @@ impl Db {
         let collection = matches!(&content, Content::Value(value, _) if value.is_collection());
         self.store.put(hash, key, at, content, deadline, clock);
         self.touch_watched(key);
-        if collection && self.awaited.contains(key) {
-            self.shared.awaited.borrow_mut().push((self.index, key.into()));
+        if collection {
+            self.tell_awaited(key);
+        } else if found.is_some() {
+            self.tell_end(key);
         }
     }
 
@@ -559,9 +564,56 @@ impl Db {
         self.awaited.insert(key.into());
     }
 
-    /// Ends [`Db::await_key`].
+    /// Ends [`Db::await_key`], for all who await it.
     pub fn forget_key(&mut self, key: &[u8]) {
         self.awaited.remove(key);
+        self.awaited_ends.remove(key);
+    }
+
+    /// Makes it tell as well when an awaited key goes or its value is replaced.
+    pub fn await_end(&mut self, key: &[u8]) {
+        *self.awaited_ends.entry(key.into()).or_default() += 1;
+    }
+
+    /// Ends [`Db::await_end`] for one of those who wanted it.
+    pub fn forget_end(&mut self, key: &[u8]) {
+        if let Some(count) = self.awaited_ends.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                self.awaited_ends.remove(key);
+            }
+        }
+    }
+
+    /// Keys whose end somebody wants to know of.
+    pub fn awaited_ends(&self) -> usize {
+        self.awaited_ends.len()
+    }
+
+    /// Whether somebody wants to know of the end of `key`.
+    pub fn is_end_awaited(&self, key: &[u8]) -> bool {
+        self.awaited_ends.contains_key(key)
+    }
+
+    /// Tells of `key` if it is awaited: what it holds is no longer what it was.
+    #[inline]
+    pub fn tell_awaited(&mut self, key: &[u8]) {
+        if !self.awaited.is_empty() && self.awaited.contains(key) {
+            self.shared.awaited.borrow_mut().push((self.index, key.into()));
+        }
+    }
+
+    /// Tells of `key`, which goes or gets another value, if its end is awaited.
+    fn tell_end(&self, key: &[u8]) {
+        if self.is_end_awaited(key) {
+            self.shared.awaited.borrow_mut().push((self.index, key.into()));
+        }
+    }
+
+    /// Tells of all keys whose end is awaited: the database is emptied or exchanged.
+    pub(super) fn tell_all_ends(&mut self) {
+        let keys = self.awaited_ends.keys().map(|key| (self.index, key.clone()));
+        self.shared.awaited.borrow_mut().extend(keys);
     }
 
     /// Tells of all awaited keys that are there, after the database's content was exchanged.
@@ -584,18 +636,20 @@ impl Db {
     pub(super) fn take(&mut self, found: Found, key: &[u8]) -> Parcel {
         let parcel = self.store.take(found.hash, found.at);
         self.touch_watched(key);
+        self.tell_end(key);
         parcel
     }
 
     /// Removes an entry with its value and tells its watchers.
     pub(super) fn discard(&mut self, hash: u64, at: Ref) {
-        let watched = !self.watched.is_empty();
-        let key = watched.then(|| self.store.key(at).to_vec());
+        let followed = !self.watched.is_empty() || !self.awaited_ends.is_empty();
+        let key = followed.then(|| self.store.key(at).to_vec());
         if let Some(value) = self.store.remove(hash, at) {
             self.shared.retire(value);
         }
         if let Some(key) = key {
             self.watched.touch(&key, false);
+            self.tell_end(&key);
         }
     }
 

@@ -235,8 +235,10 @@ impl Keyspace {
         one.touch_all_watched(Some(&other.store));
         other.touch_all_watched(Some(&one.store));
         std::mem::swap(&mut one.store, &mut other.store);
-        one.tell_all_awaited();
-        other.tell_all_awaited();
+        for db in [one, other] {
+            db.tell_all_awaited();
+            db.tell_all_ends();
+        }
     }
 
     /// Whether an awaited key came into being (see [`Db::await_key`]).
@@ -245,7 +247,12 @@ impl Keyspace {
         !self.shared.awaited.borrow().is_empty()
     }
 
-    /// Awaited keys that were put with a collection, with their databases, in order.
+    /// Keys whose end somebody awaits (see [`Db::await_end`]).
+    pub fn awaited_ends(&self) -> usize {
+        self.databases.iter().map(Db::awaited_ends).sum()
+    }
+
+    /// Awaited keys of which there is something to be told, with their databases, in order.
     pub fn take_awaited(&mut self) -> Vec<(usize, Box<[u8]>)> {
         self.shared.awaited.take()
     }
@@ -325,6 +332,11 @@ impl Keyspace {
     /// Whether fields of some hash have deadlines.
     pub fn has_field_deadlines(&self) -> bool {
         self.databases.iter().any(|db| db.store.alarms > 0)
+    }
+
+    /// Whether some stream has a consumer that was seen at another time than he last got something.
+    pub fn has_uneven_consumers(&self) -> bool {
+        self.databases.iter().any(|db| db.store.uneven_streams > 0)
     }
 
     /// Removes all keys of one database or of all; returns how many there were.
@@ -412,6 +424,7 @@ impl Db {
     /// Takes all keys out.
     fn empty(&mut self) -> Store {
         self.touch_all_watched(None);
+        self.tell_all_ends();
         let fresh = Store::new(Rc::clone(&self.shared));
         std::mem::replace(&mut self.store, fresh)
     }

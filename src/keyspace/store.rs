@@ -35,6 +35,8 @@ pub struct Store {
     deadline_sum: i128,
     /// Hashes whose fields have a record in the wheel.
     pub(super) alarms: usize,
+    /// Streams for which [`Value::has_uneven_consumers`].
+    pub(super) uneven_streams: usize,
     /// How far a snapshot's walk has come; `WALKED` without one.
     pub(super) walked: u64,
     /// The number that the database had when the walk began.
@@ -120,6 +122,7 @@ impl Store {
             expires: 0,
             deadline_sum: 0,
             alarms: 0,
+            uneven_streams: 0,
             walked: WALKED,
             walked_as: 0,
             parts: None,
@@ -267,7 +270,7 @@ impl Store {
             value: Part::Inline(&[]),
         };
         if let Some(id) = old_value_id {
-            self.leave_alarm(hash, id);
+            self.leave_books(hash, id);
         }
         self.put_value(hash, old, draft, content, old_value_id);
         self.account_deadline(hash, old_deadline, deadline);
@@ -315,9 +318,21 @@ impl Store {
             }
             None => self.values.insert(value),
         };
-        self.set_alarm(hash, id);
+        self.enter_books(hash, id);
         let value = Part::Outside(id);
         self.write(hash, old, Draft { value, value_type, encoding, ..draft });
+    }
+
+    /// Enters what has to be known about all values into the books, for a new one.
+    fn enter_books(&mut self, hash: u64, id: u32) {
+        self.set_alarm(hash, id);
+        self.uneven_streams += usize::from(self.outside(id).has_uneven_consumers());
+    }
+
+    /// Takes out of the books what [`Store::enter_books`] entered: the value goes.
+    fn leave_books(&mut self, hash: u64, id: u32) {
+        self.leave_alarm(hash, id);
+        self.uneven_streams -= usize::from(self.outside(id).has_uneven_consumers());
     }
 
     fn drop_value(&mut self, id: Option<u32>) {
@@ -424,7 +439,7 @@ impl Store {
             self.keys.remove(id);
         }
         self.account_deadline(hash, deadline, None);
-        self.leave_alarm(hash, value?);
+        self.leave_books(hash, value?);
         self.values.remove(value?)
     }
 
@@ -490,8 +505,12 @@ impl Store {
             Part::Outside(id) => id,
         };
         let value = self.values.get_mut(id).expect("a value outside is in its pool");
+        let was_uneven = value.has_uneven_consumers();
         let result = change(value);
         let (remains, encoding) = (!value.is_empty_collection(), value.encoding());
+        let is_uneven = value.has_uneven_consumers();
+        self.uneven_streams =
+            self.uneven_streams + usize::from(is_uneven) - usize::from(was_uneven);
         if encoding != old_encoding {
             self.entry_mut(at).set_encoding(encoding);
         }

@@ -10,3 +10,4 @@ pub mod dump;
 pub mod policy;
 pub mod rdb;
 pub mod snapshot;
+mod stream;

@@ -396,6 +396,7 @@ mod tests {
         }
         let header = Header {
             field_deadlines: false,
+            uneven_consumers: false,
             redis_version: "7.2.6",
             created: 0,
             used_memory: 0,

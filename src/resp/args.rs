@@ -96,14 +96,7 @@ impl<'a> Args<'a> {
 
     /// A copy that outlives the bytes it came in.
     pub fn to_owned(&self) -> OwnedArgs {
-        let mut bytes = Vec::with_capacity(self.bytes());
-        let spans = self.from(0).map(|arg| {
-            let start = bytes.len() as u32;
-            bytes.extend_from_slice(arg);
-            Span { start, len: arg.len() as u32 }
-        });
-        let spans = spans.collect();
-        OwnedArgs { bytes: bytes.into_boxed_slice(), spans }
+        OwnedArgs::of(self.from(0), self.bytes())
     }
 }
 
@@ -121,6 +114,18 @@ pub struct OwnedArgs {
 }
 
 impl OwnedArgs {
+    /// Copies of `args`, which have about so many bytes in all.
+    pub fn of<'t>(args: impl Iterator<Item = &'t [u8]>, bytes: usize) -> OwnedArgs {
+        let mut bytes = Vec::with_capacity(bytes);
+        let spans = args.map(|arg| {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(arg);
+            Span { start, len: arg.len() as u32 }
+        });
+        let spans = spans.collect();
+        OwnedArgs { bytes: bytes.into_boxed_slice(), spans }
+    }
+
     pub fn args(&self) -> Args<'_> {
         Args::new(&self.bytes, &self.spans)
     }

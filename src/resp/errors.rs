@@ -314,6 +314,43 @@ texts! {
     FNX_AND_FXX = "ERR Only one of FXX or FNX arguments can be specified";
 }
 
+// Of streams.
+texts! {
+    STREAM_ID = "ERR Invalid stream ID specified as stream command argument";
+    STREAM_START = "ERR invalid start ID for the interval";
+    STREAM_END = "ERR invalid end ID for the interval";
+    XADD_ZERO = "ERR The ID specified in XADD must be greater than 0-0";
+    XADD_EXHAUSTED = "ERR The stream has exhausted the last possible ID, unable to add more items";
+    XADD_SMALLER = "ERR The ID specified in XADD is equal or smaller than the target stream top item";
+    XADD_TOO_LARGE = "ERR Elements are too large to be stored";
+    TRIM_TWICE = "ERR syntax error, MAXLEN and MINID options at the same time are not compatible";
+    TRIM_MAXLEN = "ERR The MAXLEN argument must be >= 0.";
+    TRIM_LIMIT = "ERR The LIMIT argument must be >= 0.";
+    TRIM_LIMIT_ALONE = "ERR syntax error, LIMIT cannot be used without specifying a trimming strategy";
+    TRIM_LIMIT_EXACT = "ERR syntax error, LIMIT cannot be used without the special ~ option";
+    XTRIM_ALONE = "ERR syntax error, XTRIM must be called with a trimming strategy";
+    XSETID_ADDED = "ERR entries_added must be positive";
+    XSETID_DELETED = "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id";
+    XSETID_CURRENT = "ERR The ID specified in XSETID is smaller than current max_deleted_entry_id";
+    XSETID_SMALLER = "ERR The ID specified in XSETID is smaller than the target stream top item";
+    XSETID_LENGTH = "ERR The entries_added specified in XSETID is smaller than the target stream length";
+    XREAD_GROUP = "ERR The GROUP option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_NOACK = "ERR The NOACK option is only supported by XREADGROUP. You called XREAD instead.";
+    XREAD_NEW = "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.";
+    XREADGROUP_NO_GROUP = "ERR Missing GROUP option for XREADGROUP";
+    XREADGROUP_FROM_NOW = "ERR The $ ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The $ ID would just return an empty result set.";
+    XREADGROUP_LAST = "ERR The + ID is meaningless in the context of XREADGROUP: you want to read the history of this consumer by specifying a proper ID, or use the > ID to get new messages. The + ID would just return an empty result set.";
+    ENTRIES_READ = "ERR value for ENTRIESREAD must be positive or -1";
+    XGROUP_NO_KEY = "ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM option to create an empty stream automatically.";
+    BUSY_GROUP = "BUSYGROUP Consumer Group name already exists";
+    XCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XCLAIM";
+    XCLAIM_IDLE = "ERR Invalid IDLE option argument for XCLAIM";
+    XCLAIM_TIME = "ERR Invalid TIME option argument for XCLAIM";
+    XCLAIM_RETRY_COUNT = "ERR Invalid RETRYCOUNT option argument for XCLAIM";
+    XAUTOCLAIM_MIN_IDLE = "ERR Invalid min-idle-time argument for XAUTOCLAIM";
+    XAUTOCLAIM_COUNT = "ERR COUNT must be > 0";
+}
+
 // Of sorted sets.
 texts! {
     ZADD_XX_AND_NX = "ERR XX and NX options at the same time are not compatible";
@@ -435,6 +472,41 @@ pub fn only_pubsub(full_name: &str) -> Reject {
 /// `ERR Unsupported option XYZ` (EXPIRE)
 pub fn unsupported_option(option: &[u8]) -> Reject {
     with_tail("ERR Unsupported option ", option, "")
+}
+
+/// `ERR XREAD command is not allowed with BLOCK option from scripts`
+pub fn block_in_script(name: &[u8]) -> Reject {
+    with_tail("ERR ", name, " command is not allowed with BLOCK option from scripts")
+}
+
+/// `ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.`
+pub fn unbalanced_streams(full_name: &str, special: char) -> Reject {
+    format!(
+        "ERR Unbalanced '{full_name}' list of streams: for each stream key an ID or '{special}' \
+         must be specified."
+    )
+    .into()
+}
+
+/// `ERR Unrecognized XCLAIM option 'x'`
+pub fn xclaim_option(option: &[u8]) -> Reject {
+    with_tail("ERR Unrecognized XCLAIM option '", option, "'")
+}
+
+/// `NOGROUP No such key 'k' or consumer group 'g'`, and what follows.
+pub fn no_key_or_group(key: &[u8], group: &[u8], tail: &str) -> Reject {
+    no_group("NOGROUP No such key '", key, "' or consumer group '", group, tail)
+}
+
+/// `NOGROUP No such consumer group 'g' for key name 'k'`
+pub fn no_group_of_key(group: &[u8], key: &[u8]) -> Reject {
+    no_group("NOGROUP No such consumer group '", group, "' for key name '", key, "")
+}
+
+fn no_group(start: &str, first: &[u8], between: &str, second: &[u8], tail: &str) -> Reject {
+    let (first, second) = (until_nul(first), until_nul(second));
+    let parts = [start.as_bytes(), first, between.as_bytes(), second, b"'", tail.as_bytes()];
+    parts.concat().into()
 }
 
 /// `ERR Unknown PFDEBUG subcommand 'x'`

@@ -138,6 +138,8 @@ impl Server {
             let driver = &self.driver;
             self.state.limit_laggards(|client| driver.unsent(conn_id(client.key)));
         }
+        // Keys that went on their own may end waits.
+        self.state.serve_blocked();
         self.state.time_out_blocked();
         if self.watches_timeouts() && self.state.clock.unix_ms() >= self.next_timeout_check_ms {
             self.close_idle();

@@ -11,11 +11,13 @@ pub mod hll;
 pub mod integer;
 pub mod list;
 pub mod set;
+pub mod stream;
 pub mod zset;
 
 use self::hash::{Hash, HashRef};
 use self::list::{List, ListRef};
 use self::set::{Set, SetRef};
+use self::stream::Stream;
 use self::zset::{Zset, ZsetRef};
 use crate::base::alloc;
 use crate::ds::dict::Dict;
@@ -37,6 +39,7 @@ pub enum ValueRef<'a> {
     Set(SetRef<'a>),
     Zset(ZsetRef<'a>),
     Hash(HashRef<'a>),
+    Stream(&'a Stream),
 }
 
 impl<'a> ValueRef<'a> {
@@ -53,7 +56,7 @@ impl<'a> ValueRef<'a> {
             ValueType::Set => ValueRef::Set(SetRef::from_packed(encoding, bytes)),
             ValueType::Zset => ValueRef::Zset(ZsetRef::from_packed(encoding, bytes)),
             ValueType::Hash => ValueRef::Hash(HashRef::from_packed(encoding, bytes)),
-            ValueType::Stream => unreachable!("no stream is ever stored"),
+            ValueType::Stream => unreachable!("no stream lies in its entry"),
         }
     }
 
@@ -76,6 +79,7 @@ impl<'a> ValueRef<'a> {
             ValueRef::Set(_) => ValueType::Set,
             ValueRef::Zset(_) => ValueType::Zset,
             ValueRef::Hash(_) => ValueType::Hash,
+            ValueRef::Stream(_) => ValueType::Stream,
         }
     }
 }
@@ -89,6 +93,7 @@ pub enum Value {
     Set(Set),
     Zset(Zset),
     Hash(Hash),
+    Stream(Box<Stream>),
 }
 
 /// A type of collection that a key can hold.
@@ -127,6 +132,24 @@ collection!(Set);
 collection!(Zset);
 collection!(Hash);
 
+impl From<Stream> for Value {
+    fn from(stream: Stream) -> Value {
+        Value::Stream(Box::new(stream))
+    }
+}
+
+impl Collection for Stream {
+    const TYPE: ValueType = ValueType::Stream;
+
+    #[inline]
+    fn of(value: &mut Value) -> Option<&mut Stream> {
+        match value {
+            Value::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+}
+
 impl Value {
     /// The value that an entry held as `bytes`; not for numbers.
     pub fn from_packed(value_type: ValueType, encoding: Encoding, bytes: Vec<u8>) -> Value {
@@ -136,7 +159,7 @@ impl Value {
             ValueType::Set => Value::Set(Set::from_packed(encoding, bytes)),
             ValueType::Zset => Value::Zset(Zset::from_packed(encoding, bytes)),
             ValueType::Hash => Value::Hash(Hash::from_packed(encoding, bytes)),
-            ValueType::Stream => unreachable!("no stream is ever stored"),
+            ValueType::Stream => unreachable!("no stream lies in its entry"),
         }
     }
 
@@ -148,6 +171,7 @@ impl Value {
             Value::Set(set) => set.packed(),
             Value::Zset(zset) => zset.packed(),
             Value::Hash(hash) => hash.packed(),
+            Value::Stream(_) => None,
         }
     }
 
@@ -171,6 +195,7 @@ impl Value {
             Value::Set(set) => ValueRef::Set(set.as_ref()),
             Value::Zset(zset) => ValueRef::Zset(zset.as_ref()),
             Value::Hash(hash) => ValueRef::Hash(hash.as_ref()),
+            Value::Stream(stream) => ValueRef::Stream(stream),
         }
     }
 
@@ -182,6 +207,7 @@ impl Value {
             Value::Set(_) => ValueType::Set,
             Value::Zset(_) => ValueType::Zset,
             Value::Hash(_) => ValueType::Hash,
+            Value::Stream(_) => ValueType::Stream,
         }
     }
 
@@ -193,6 +219,7 @@ impl Value {
             Value::Set(set) => set.encoding(),
             Value::Zset(zset) => zset.encoding(),
             Value::Hash(hash) => hash.encoding(),
+            Value::Stream(stream) => stream.encoding(),
         }
     }
 
@@ -201,15 +228,23 @@ impl Value {
         !matches!(self, Value::Bytes(_))
     }
 
-    /// Whether it is a collection without elements, which no key may hold.
+    /// Whether it is a collection without elements, which no key may hold. A stream may: it knows its
+    /// last id and its groups.
     pub fn is_empty_collection(&self) -> bool {
         match self {
-            Value::Bytes(_) => false,
+            Value::Bytes(_) | Value::Stream(_) => false,
             Value::List(list) => list.is_empty(),
             Value::Set(set) => set.is_empty(),
             Value::Zset(zset) => zset.is_empty(),
             Value::Hash(hash) => hash.is_empty(),
         }
+    }
+
+    /// Whether it is a stream with consumers that take a newer snapshot
+    /// ([`Stream::has_uneven_consumers`]).
+    #[inline]
+    pub fn has_uneven_consumers(&self) -> bool {
+        matches!(self, Value::Stream(stream) if stream.has_uneven_consumers())
     }
 
     /// The bytes of a string, to be changed; `None` for every other type.
@@ -228,6 +263,7 @@ impl Value {
             Value::Set(set) => set.memory(),
             Value::Zset(zset) => zset.memory(),
             Value::Hash(hash) => hash.memory(),
+            Value::Stream(stream) => stream.memory(),
         }
     }
 
@@ -240,6 +276,7 @@ impl Value {
             Value::Set(set) => set.drop_some(),
             Value::Zset(zset) => zset.drop_some(),
             Value::Hash(hash) => hash.drop_some(),
+            Value::Stream(stream) => stream.drop_some(),
         }
     }
 }
@@ -306,6 +343,7 @@ pub enum Encoding {
     Hashtable,
     Skiplist,
     Quicklist,
+    Stream,
 }
 
 impl Encoding {
@@ -323,6 +361,7 @@ impl Encoding {
             Encoding::Hashtable => "hashtable",
             Encoding::Skiplist => "skiplist",
             Encoding::Quicklist => "quicklist",
+            Encoding::Stream => "stream",
         }
     }
 
@@ -341,7 +380,8 @@ impl Encoding {
             4 => Encoding::Intset,
             5 => Encoding::Hashtable,
             6 => Encoding::Skiplist,
-            _ => Encoding::Quicklist,
+            7 => Encoding::Quicklist,
+            _ => Encoding::Stream,
         }
     }
 }

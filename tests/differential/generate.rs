@@ -29,15 +29,23 @@ const KEYS: [&[u8]; 14] = [
 ];
 /// Groups with keys of their own, by what those begin with: commands meet their own type often and
 /// others now and then.
-const OWN_KEYS: [(&str, &str); 5] =
-    [("geo", "geo"), ("hash", "hash"), ("list", "list"), ("set", "set"), ("sorted-set", "zset")];
+const OWN_KEYS: [(&str, &str); 6] = [
+    ("geo", "geo"),
+    ("hash", "hash"),
+    ("list", "list"),
+    ("set", "set"),
+    ("sorted-set", "zset"),
+    ("stream", "stream"),
+];
 const OWN_KEYS_EACH: u8 = 3;
 /// What makes values to begin with, and for which keys.
-const SEEDS: [(&str, &str); 6] = [
+const SEEDS: [(&str, &str); 8] = [
     ("GEOADD", "geo"),
     ("HSET", "hash"),
     ("RPUSH", "list"),
     ("SADD", "set"),
+    ("XADD", "stream"),
+    ("XGROUP", "stream"),
     ("ZADD", "zset"),
     ("ZADD", NAME_KEYS),
 ];
@@ -158,6 +166,19 @@ const BIT_OFFSETS: [&str; 12] =
     ["0", "1", "7", "8", "100", "#0", "#1", "#15", "-1", "#-1", "#", "4294967296"];
 const BIT_OPERATIONS: [&str; 6] = ["AND", "or", "XOR", "NOT", "nand", ""];
 const PFDEBUG: [&str; 5] = ["encoding", "decode", "TODENSE", "getreg", "nosuch"];
+const GROUP_NAMES: [&str; 4] = ["g", "h", "alice", "bob"];
+const ENTRY_IDS: [&str; 10] = [
+    "-",
+    "+",
+    "0",
+    "0-0",
+    "$",
+    ">",
+    "0-1",
+    "5",
+    "18446744073709551615-18446744073709551615",
+    "x-1",
+];
 const TYPES: [&str; 5] = ["string", "STRING", "list", "hash", "nosuch"];
 
 /// Within the lifetime of a run nothing given such a time to live expires, in either unit.
@@ -221,6 +242,8 @@ pub struct Generator {
     after_reset: bool,
     /// What comes next, whatever else.
     pending: Option<Command>,
+    /// What stands in the place of the time in ids of entries.
+    entries: u64,
 }
 
 impl Generator {
@@ -231,7 +254,18 @@ impl Generator {
         let rng = Rng::with_seed(seed);
         let (in_transaction, after_reset) = (false, false);
         let (own_keys, pending) = (None, None);
-        Generator { rng, syntaxes, tokens, own_keys, in_transaction, hello, after_reset, pending }
+        let entries = 100;
+        Generator {
+            rng,
+            syntaxes,
+            tokens,
+            own_keys,
+            in_transaction,
+            hello,
+            after_reset,
+            pending,
+            entries,
+        }
     }
 
     /// The transaction was discarded behind the generator's back.
@@ -259,13 +293,57 @@ impl Generator {
             command = self.seed_key();
         }
         tame(&mut command, &mut self.rng);
+        self.tame_stream(&mut command);
         self.follow_transaction(&command);
+        let claims = command.is("xclaim") || command.is("xautoclaim");
+        if claims && command.words.len() > 3 {
+            // Redis 7.0 makes a consumer when he gets something, 7.2 when he asks.
+            let name = [&b"XGROUP"[..], b"CREATECONSUMER"].map(Vec::from);
+            let words = name.into_iter().chain(command.words[1..4].iter().cloned()).collect();
+            self.pending = Some(command);
+            return Command { words };
+        }
         if command.is("sort") || command.is("sort_ro") {
             // Redis takes a range error of an earlier command for one of its own. This one clears it.
             self.pending = Some(command);
             return Command { words: ["SSCAN", "nokey", "0"].map(Into::into).to_vec() };
         }
         command
+    }
+
+    /// Takes the clock out of commands of streams: ids of now are numbers that ascend, and nothing has
+    /// waited for a time that matters.
+    fn tame_stream(&mut self, command: &mut Command) {
+        if command.is("xadd") {
+            for word in command.words.iter_mut().filter(|word| *word == b"*") {
+                self.entries += u64::from(self.rng.u8(..3));
+                *word = format!("{}-*", self.entries).into_bytes();
+            }
+        }
+        for at in 1..command.words.len() {
+            let (before, word) = command.words.split_at_mut(at);
+            let follows = |name: &[u8]| before[at - 1].eq_ignore_ascii_case(name);
+            if follows(b"block") {
+                hurry_millis(&mut word[0]);
+            } else if follows(b"idle") {
+                far_or_none(&mut word[0]);
+            }
+        }
+        if command.is("xautoclaim") {
+            // Redis allocates for as many as it may find gone, if it can.
+            command.words.iter_mut().skip(6).for_each(|word| clamp(word, COUNT_MAX));
+        }
+        if ["xclaim", "xautoclaim"].iter().any(|name| command.is(name)) {
+            command.words.iter_mut().skip(4).take(1).for_each(far_or_none);
+        }
+        if command.is("xread") || command.is("xreadgroup") {
+            // The last entry, in later versions.
+            command
+                .words
+                .iter_mut()
+                .filter(|word| *word == b"+")
+                .for_each(|word| *word = b"0".into());
+        }
     }
 
     fn follow_transaction(&mut self, command: &Command) {
@@ -296,10 +374,22 @@ impl Generator {
 
     fn seed_collection(&mut self) -> Command {
         let (name, prefix) = SEEDS[self.rng.usize(..SEEDS.len())];
+        if prefix == "stream" {
+            return self.seed_stream(name);
+        }
         let mut words = vec![name.into(), self.own_key(prefix)];
         for _ in 0..self.rng.u8(1..=SEED_ELEMENTS_MAX) {
             words.extend(self.seed_element(prefix));
         }
+        Command { words }
+    }
+
+    fn seed_stream(&mut self, name: &str) -> Command {
+        let (key, group) = (self.own_key("stream"), self.text("group"));
+        let words = match name {
+            "XADD" => vec![name.into(), key, b"*".into(), b"f".into(), self.element()],
+            _ => [&b"XGROUP"[..], b"CREATE", &key, &group, b"0", b"MKSTREAM"].map(Vec::from).into(),
+        };
         Command { words }
     }
 
@@ -384,6 +474,10 @@ impl Generator {
             "type" => self.pick(&TYPES),
             "subcommand" => self.pick(&PFDEBUG),
             "increment" => self.float(),
+            "group" | "consumer" if !self.one_in(12) => self.pick(&GROUP_NAMES),
+            "ID" | "id" | "last-id" | "max-deleted-id" | "lastid" | "threshold" => self.entry_id(),
+            "min-idle-time" => self.pick(&["0", "0", "0", "1000000000", "-1", "x"]),
+            "start" | "end" if self.own_keys == Some("stream") => self.entry_id(),
             "member" | "member1" | "member2" | "element" | "pivot" | "field" => self.element(),
             "min" | "max" | "start" | "stop" => match self.rng.u8(..3) {
                 0 => self.pick(&NAME_BOUNDS),
@@ -391,6 +485,19 @@ impl Generator {
                 _ => self.rng.i8(-4..12).to_string().into_bytes(),
             },
             _ => self.value(),
+        }
+    }
+
+    /// The id of an entry, mostly near those that streams have.
+    fn entry_id(&mut self) -> Vec<u8> {
+        let near = self.entries.saturating_sub(self.rng.u64(..60));
+        match self.rng.u8(..16) {
+            0..6 => format!("{near}-{}", self.rng.u8(..2)).into_bytes(),
+            6..8 => near.to_string().into_bytes(),
+            8 => format!("({near}-0").into_bytes(),
+            9 => format!("{near}-*").into_bytes(),
+            10..15 => self.pick(&ENTRY_IDS),
+            _ => self.any_integer(),
         }
     }
 
@@ -575,6 +682,22 @@ fn hurry(word: &mut Vec<u8>) {
     let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<f64>().ok());
     if word.starts_with(b"0x") || number.is_some_and(|seconds| seconds >= 0.0) {
         *word = b"0.001".into();
+    }
+}
+
+/// Makes what may be a long timeout in milliseconds a short one.
+fn hurry_millis(word: &mut Vec<u8>) {
+    let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<i64>().ok());
+    if number.is_some_and(|millis| millis >= 0) {
+        *word = b"1".into();
+    }
+}
+
+/// Makes a time that entries may have waited none, or more than they ever have.
+fn far_or_none(word: &mut Vec<u8>) {
+    let number = std::str::from_utf8(word).ok().and_then(|text| text.parse::<u64>().ok());
+    if let Some(millis @ 1..10_000_000) = number {
+        *word = if millis % 2 == 0 { b"0".into() } else { b"1000000000".into() };
     }
 }
 

@@ -17,7 +17,7 @@ const RULES: [&str; 8] = [
     "+@all -select +select|1 (~int) -client +client|getname ~{tag}* ~?",
 ];
 /// So that the test knows when a transaction ends.
-const ALWAYS: &str = "+auth +discard +exec +multi +ping +reset";
+const ALWAYS: &str = "+auth +discard +exec +multi +ping +reset +xgroup|createconsumer";
 
 #[test]
 fn random_commands_are_refused_as_in_redis() {

@@ -8,7 +8,7 @@ use super::differences;
 use crate::support::{Client, Value};
 
 /// Groups of commands that are compared whole, unless [`differences::EXCLUDED`] says otherwise.
-const GROUPS: [&str; 10] = [
+const GROUPS: [&str; 11] = [
     "generic",
     "geo",
     "string",
@@ -18,6 +18,7 @@ const GROUPS: [&str; 10] = [
     "list",
     "set",
     "sorted-set",
+    "stream",
     "transactions",
 ];
 /// Commands of other groups that are safe to send at random.

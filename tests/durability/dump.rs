@@ -79,7 +79,7 @@ fn payloads_that_are_none_are_refused() {
         ("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1", ok()),
         (r#"RESTORE k 0 "\x00\x01y\n\x00\"\x80\x86_\xbd\xe8H\xd0""#, ok()),
         ("GET k", bulk("y")),
-        // A set of no members, one of twice the same, a stream, a text that is too short.
+        // A set of no members, one of twice the same, a stream without its end, a text that is too short.
         (r#"RESTORE l 0 "\x02\x00\n\x0000000000""#, err(content)),
         (r#"RESTORE l 0 "\x02\x02\x01a\x01a\n\x0000000000""#, err(content)),
         (r#"RESTORE l 0 "\x15\x01\n\x0000000000""#, err(content)),

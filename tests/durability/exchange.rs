@@ -61,6 +61,11 @@ const REQUESTS: &[&str] = &[
     "SET gone 1 PXAT 1",
     "BITOP NOT nb bits",
     "SINTERSTORE si s s2",
+    "XADD st 1-* f 1",
+    "XADD st MAXLEN ~ 5 * f 2 g 3",
+    "XADD st * f 4",
+    "XTRIM st MAXLEN 2",
+    "XADD st * f 5",
 ];
 
 fn fill(server: &Server) {

@@ -41,6 +41,12 @@ const FILL: &[&str] = &[
     "SADD texts a b c 1 2",
     "HSET hash field value number 17 empty ''",
     "ZADD zset 1 a 2.5 b -inf c +inf d 0.1 e",
+    "XADD stream 1-1 field value other 17",
+    "XADD stream 1-2 field another other 18",
+    "XADD stream 2-0 none of 'the fields' before",
+    "XDEL stream 1-2",
+    "XGROUP CREATE stream group 0",
+    "XREADGROUP GROUP group consumer COUNT 1 STREAMS stream >",
     "SELECT 3",
     "HSET hash field value",
     "EXPIRE hash 5000",
@@ -62,6 +68,7 @@ fn fill(client: &mut Client) {
             format!("SADD big:ints {}", number * 7),
             format!("HSET big:hash field:{number} {number}"),
             format!("ZADD big:zset {} member:{number}", f64::from(number) / 3.0),
+            format!("XADD big:stream {number}-1 field {number}"),
         ] {
             assert!(!client.run(&line).is_error(), "{line}");
         }

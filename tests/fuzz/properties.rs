@@ -129,6 +129,7 @@ pub fn rdb_load(input: &[u8]) {
     assert!(loaded.is_err() || loaded.is_ok_and(|loaded| loaded.bytes <= file.len() as u64));
     let header = Header {
         field_deadlines: keyspace.has_field_deadlines(),
+        uneven_consumers: keyspace.has_uneven_consumers(),
         redis_version: "7.2.6",
         created: 0,
         used_memory: 0,

@@ -8,7 +8,7 @@ use crate::command::ctx::Ctx;
 use crate::ds::listpack::Item;
 use crate::keyspace::{Db, Keyspace};
 use crate::resp::errors::Outcome;
-use crate::types::{StringRef, ValueRef};
+use crate::types::{StringRef, ValueRef, ValueType};
 use sha1::{Digest as _, Sha1};
 
 /// DEBUG DIGEST
@@ -48,7 +48,7 @@ impl Signature {
 
     /// Adds a value and whether it has a deadline.
     fn mix_value(&mut self, value: ValueRef, deadline: Option<i64>, now: i64) {
-        self.mix(&(value.value_type() as u32).to_be_bytes());
+        self.mix(&type_number(value.value_type()).to_be_bytes());
         match value {
             ValueRef::String(StringRef::Int(number)) => {
                 self.mix(itoa::Buffer::new().format(number).as_bytes())
@@ -71,6 +71,13 @@ impl Signature {
                 one.mix_item(value);
                 self.add(&one.0);
             }),
+            ValueRef::Stream(stream) => stream.nodes().all().for_each(|entry| {
+                self.mix(entry.id.joined(b'.').as_ref());
+                entry.fields.for_each(|(field, value)| {
+                    self.mix_item(field);
+                    self.mix_item(value);
+                });
+            }),
         }
         if deadline.is_some() {
             self.add(b"!!expire!!");
@@ -83,6 +90,14 @@ impl Signature {
 
     fn hex(self) -> String {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The number of a type in Redis, where that of modules comes before streams.
+fn type_number(value_type: ValueType) -> u32 {
+    match value_type {
+        ValueType::Stream => 6,
+        other => other as u32,
     }
 }
 

@@ -113,7 +113,7 @@ pub fn htstats_key(ctx: &mut Ctx) -> Outcome {
         ValueRef::Set(set) => set.len(),
         ValueRef::Zset(zset) => zset.len(),
         ValueRef::Hash(hash) => hash.len(now),
-        ValueRef::String(_) | ValueRef::List(_) => 0,
+        ValueRef::String(_) | ValueRef::List(_) | ValueRef::Stream(_) => 0,
     };
     ctx.reply.verbatim("txt", table(len).as_bytes());
     Ok(())

@@ -101,6 +101,7 @@ impl State {
     pub fn snapshot_header(&self, aof_base: bool) -> Header<'static> {
         Header {
             field_deadlines: self.keyspace.has_field_deadlines(),
+            uneven_consumers: self.keyspace.has_uneven_consumers(),
             redis_version: REDIS_VERSION,
             created: self.keyspace.now() / 1000,
             used_memory: alloc::used(),

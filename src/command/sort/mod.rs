@@ -144,7 +144,9 @@ fn kind(value: ValueRef<'_>) -> Result<(usize, ValueType), Reject> {
         ValueRef::List(list) => list.len(),
         ValueRef::Set(set) => set.len(),
         ValueRef::Zset(zset) => zset.len(),
-        ValueRef::String(_) | ValueRef::Hash(_) => return Err(errors::WRONG_TYPE.into()),
+        ValueRef::String(_) | ValueRef::Hash(_) | ValueRef::Stream(_) => {
+            return Err(errors::WRONG_TYPE.into());
+        }
     };
     Ok((len, value.value_type()))
 }

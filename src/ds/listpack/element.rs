@@ -318,6 +318,19 @@ pub fn retain(run: &mut [u8], mut keep: impl FnMut(Item<'_>) -> bool) -> (usize,
 #[derive(Clone, Debug, Default)]
 pub struct Items<'a>(pub(in crate::ds) &'a [u8]);
 
+impl Items<'_> {
+    /// Passes over `count` items, or as many as there are.
+    #[inline]
+    pub fn pass(&mut self, count: usize) {
+        for _ in 0..count {
+            if self.0.is_empty() {
+                return;
+            }
+            self.0 = &self.0[size(self.0)..];
+        }
+    }
+}
+
 impl<'a> Iterator for Items<'a> {
     type Item = Item<'a>;
 

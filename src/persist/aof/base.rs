@@ -3,6 +3,8 @@
 //!
 //! Invariant: knows keys as a walk hands them out, not where they are kept.
 
+mod stream;
+
 use super::record;
 use crate::base::num::format_f64;
 use crate::ds::listpack::Item;
@@ -89,6 +91,7 @@ pub fn key_some(out: &mut Vec<u8>, snap: &Snap<'_>, progress: &mut Progress, len
             });
             writing.add(b"HMSET", added)
         }
+        ValueRef::Stream(stream) => writing.stream(stream),
     };
     if whole && let Some(deadline) = snap.facts.deadline {
         let mut buffer = itoa::Buffer::new();

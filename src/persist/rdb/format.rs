@@ -10,8 +10,10 @@ pub const VALKEY_MAGIC: &[u8; 6] = b"VALKEY";
 /// Bytes of either.
 pub const MAGIC_BYTES: usize = 9;
 
-/// The version that everything can be written in but deadlines of fields.
+/// The version that everything can be written in but what takes one of the following.
 pub const VERSION: u32 = 10;
+/// The first version in which consumers of streams have two times.
+pub const VERSION_ACTIVE_TIMES: u32 = 11;
 /// The first version with deadlines of fields, and the last of Redis's that is read.
 pub const VERSION_FIELD_DEADLINES: u32 = 12;
 /// The version of Valkey that is read besides.

@@ -9,6 +9,7 @@ mod error;
 mod into;
 mod packed;
 mod source;
+mod stream;
 mod value;
 
 use std::io::Read;

@@ -9,6 +9,9 @@
 //!
 //! Invariant: knows values and what is said about keys, not where they are kept.
 
+mod stream;
+
+use self::stream::stream_some;
 use super::format::{self, kind, length, opcode};
 use crate::base::lzf::Compressor;
 use crate::ds::dict::Dict;
@@ -35,6 +38,9 @@ pub const NO_SUM: [u8; 8] = [0; 8];
 pub struct Header<'a> {
     /// Whether fields of hashes have deadlines, which takes a newer version.
     pub field_deadlines: bool,
+    /// Whether consumers of streams were seen at another time than they last got something, which
+    /// takes one as well.
+    pub uneven_consumers: bool,
     pub redis_version: &'a str,
     /// Unix time in seconds.
     pub created: i64,
@@ -222,7 +228,7 @@ impl Chunk {
 /// The beginning of a file.
 pub fn header(chunk: &mut Chunk, header: &Header<'_>) {
     chunk.bytes.extend_from_slice(format::MAGIC);
-    let version = version(header.field_deadlines);
+    let version = version(header.field_deadlines, header.uneven_consumers);
     chunk.bytes.extend_from_slice(format!("{version:04}").as_bytes());
     chunk.push_aux("redis-ver", header.redis_version.as_bytes());
     chunk.push_aux_int("redis-bits", 64);
@@ -285,17 +291,24 @@ pub fn kind_of(value: ValueRef<'_>) -> u8 {
         ValueRef::Hash(HashRef::Packed(_)) => kind::HASH_LISTPACK,
         ValueRef::Hash(hash) if hash.earliest_deadline().is_some() => kind::HASH_DEADLINES,
         ValueRef::Hash(_) => kind::HASH,
+        ValueRef::Stream(stream) if stream.has_uneven_consumers() => kind::STREAM_3,
+        ValueRef::Stream(_) => kind::STREAM_2,
     }
 }
 
 /// The version that a file needs for `value`.
 pub fn version_of(value: ValueRef<'_>) -> u32 {
-    version(kind_of(value) == kind::HASH_DEADLINES)
+    let kind = kind_of(value);
+    version(kind == kind::HASH_DEADLINES, kind == kind::STREAM_3)
 }
 
 /// The lowest version that expresses what is to be written.
-fn version(field_deadlines: bool) -> u32 {
-    if field_deadlines { format::VERSION_FIELD_DEADLINES } else { format::VERSION }
+fn version(field_deadlines: bool, uneven_consumers: bool) -> u32 {
+    match (field_deadlines, uneven_consumers) {
+        (true, _) => format::VERSION_FIELD_DEADLINES,
+        (false, true) => format::VERSION_ACTIVE_TIMES,
+        (false, false) => format::VERSION,
+    }
 }
 
 /// Writes on a value from `progress` on until the chunk has `len` bytes or more; true when the
@@ -327,6 +340,10 @@ pub fn value_some(
         ValueRef::Set(SetRef::Table(set)) => return set_some(chunk, set, progress, len),
         ValueRef::Zset(ZsetRef::Tree(zset)) => return zset_some(chunk, zset, progress, len),
         ValueRef::Hash(HashRef::Table(hash)) => return hash_some(chunk, hash, progress, len),
+        ValueRef::Stream(stream) => {
+            let timed = kind_of(value) == kind::STREAM_3;
+            return stream_some(chunk, stream, timed, progress, len);
+        }
     }
     true
 }

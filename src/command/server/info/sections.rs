@@ -82,7 +82,7 @@ pub fn clients(text: &mut Text, state: &mut State) {
     text.fields(&[
         ("clients_in_timeout_table", state.blocking.with_deadline()),
         ("total_blocking_keys", state.blocking.keys()),
-        ("total_blocking_keys_on_nokey", 0),
+        ("total_blocking_keys_on_nokey", state.keyspace.awaited_ends()),
     ]);
 }
 

@@ -12,6 +12,7 @@ use crate::persist::snapshot::{self, Format};
 use crate::types::hash::{self, Hash, Ttl};
 use crate::types::list::{List, NodeLimit};
 use crate::types::set::{self, Set};
+use crate::types::stream::{Id, NewId, Stream, nodes};
 use crate::types::zset::{self, Zset};
 use crate::types::{Encoding, StringRef, ValueRef};
 
@@ -53,7 +54,7 @@ fn text(rng: &mut Rng) -> Vec<u8> {
 fn value(rng: &mut Rng, limits: &Limits) -> Value {
     let bits = rng.below(7);
     let count = 1 + rng.below(1 << bits);
-    match rng.below(6) {
+    match rng.below(7) {
         0 => Value::Bytes(text(rng)),
         1 => {
             let texts: Vec<_> = (0..count).map(|_| text(rng)).collect();
@@ -82,6 +83,7 @@ fn value(rng: &mut Rng, limits: &Limits) -> Value {
             }
             zset.into()
         }
+        5 => stream(rng, count).into(),
         _ => {
             let mut hash = Hash::new();
             let timed = rng.below(2) == 0;
@@ -95,6 +97,48 @@ fn value(rng: &mut Rng, limits: &Limits) -> Value {
             hash.into()
         }
     }
+}
+
+/// A stream of several nodes, with groups of two consumers.
+fn stream(rng: &mut Rng, count: usize) -> Stream {
+    let (mut stream, limit) = (Stream::default(), nodes::NodeLimit { bytes: 200, entries: 5 });
+    for _ in 0..count {
+        let id = stream.facts().next_id(NewId::Auto(rng.below(1000) as u64)).expect("an id");
+        let (field, value) = ([b"f".to_vec(), text(rng)][rng.below(2)].clone(), text(rng));
+        stream.push(id, [(&field[..], &value[..])].into_iter(), limit);
+    }
+    let ids: Vec<Id> = stream.nodes().all().map(|entry| entry.id).collect();
+    for name in [b"g", b"h"].into_iter().take(rng.below(3)) {
+        stream.add_group(name, ids[rng.below(ids.len())], [None, Some(5)][rng.below(2)]);
+        stream.change_group(name, |_, group| {
+            let names = [&b"alice"[..], b"bob"];
+            let all = names.map(|name| group.add(name, NOW, [NOW, -1][rng.below(2)]));
+            for id in &ids {
+                if rng.below(2) == 0 {
+                    let consumer = all[rng.below(2)].expect("a new one");
+                    group.deliver(consumer, *id, NOW - 5, rng.below(300) as u64, NOW);
+                }
+            }
+        });
+    }
+    stream.delete(ids.into_iter().filter(|_| rng.below(4) == 0));
+    stream
+}
+
+/// What a stream holds.
+fn show_stream(stream: &Stream) -> String {
+    let nodes = stream.nodes().iter_from(0);
+    let nodes = nodes.map(|node| format!("{:?} {}", node.id(), node.bytes().escape_ascii()));
+    let groups = stream.groups().map(|(name, group)| {
+        let pending = group.pending().iter().map(|(id, pending)| {
+            (*id, pending.delivered, pending.count, group.owner(pending).name().to_vec())
+        });
+        let consumers = group.consumers().map(|one| (one.name(), one.seen(), one.active()));
+        let (pending, consumers) = (pending.collect::<Vec<_>>(), consumers.collect::<Vec<_>>());
+        format!("{name:?} {:?} {:?} {pending:?} {consumers:?}", group.last, group.read)
+    });
+    let (nodes, groups) = (nodes.collect::<Vec<_>>(), groups.collect::<Vec<_>>());
+    format!("{:?} {nodes:?} {groups:?}", stream.facts())
 }
 
 /// A data set of some keys of every type.
@@ -117,6 +161,7 @@ fn filled(rng: &mut Rng, keys: usize) -> Keyspace {
 fn written(keyspace: &Keyspace) -> Vec<u8> {
     let header = Header {
         field_deadlines: keyspace.has_field_deadlines(),
+        uneven_consumers: keyspace.has_uneven_consumers(),
         redis_version: "7.2.6",
         created: NOW / 1000,
         used_memory: 1,
@@ -172,6 +217,7 @@ fn show(value: ValueRef<'_>) -> String {
             });
             ("hash", join(fields.collect(), true))
         }
+        ValueRef::Stream(stream) => ("stream", show_stream(stream)),
     };
     format!("{name} {all}")
 }
@@ -448,9 +494,37 @@ fn deadlines_of_fields_of_every_origin() {
 }
 
 #[test]
+fn streams_of_every_form_are_read() {
+    let mut bytes = b"\x01\x10".to_vec();
+    bytes.extend_from_slice(&Id { ms: 5, seq: 1 }.to_bytes());
+    let pack =
+        b"\x1d\0\0\0\x0a\0\x01\x01\0\x01\x01\x01\x81f\x02\0\x01\x02\x01\0\x01\0\x01\x81v\x02\x04\x01\xff";
+    bytes.push(pack.len() as u8);
+    bytes.extend_from_slice(pack);
+    let group = [&b"\x01\x01g\x05\x01"[..]].concat();
+    let pending = [&b"\x01"[..], &Id { ms: 5, seq: 1 }.to_bytes(), &[7; 8], b"\x03"].concat();
+    let owner = [&b"\x01\x01c"[..], &[1; 8]].concat();
+    let owned = [&b"\x01"[..], &Id { ms: 5, seq: 1 }.to_bytes()].concat();
+    let counters = b"\x05\x01\0\0\x01";
+    let last = b"\x01\x05\x01";
+    let old = [&bytes[..], last, &group, &pending, &owner, &owned].concat();
+    let with_counters =
+        [&bytes[..], last, counters, &group, b"\x01", &pending, &owner, &owned].concat();
+    let with_times =
+        [&bytes[..], last, counters, &group, b"\x01", &pending, &owner, &[1; 8], &owned].concat();
+    let shown = |kind, bytes: &[u8]| {
+        let payload = [&[kind], bytes].concat();
+        let value = load_value(&payload, 11, &options()).expect("a stream").expect("a stream");
+        show(value.as_ref())
+    };
+    let expected = shown(kind::STREAM, &old);
+    assert!(expected.contains("[103] Id { ms: 5, seq: 1 } Some(1)"), "{expected}");
+    assert_eq!(shown(kind::STREAM_2, &with_counters), expected);
+    assert_eq!(shown(kind::STREAM_3, &with_times), expected);
+}
+
+#[test]
 fn what_is_not_supported_is_refused_by_name() {
-    check_refused("REDIS0009", kind::STREAM, b"", "streams");
-    check_refused("REDIS0011", kind::STREAM_3, b"", "streams");
     let module = b"\x81\x80\x6b\x55\x96\x12\x34\x54\x00";
     check_refused("REDIS0011", kind::MODULE, module, "values of the module type 'gGtVlhI0V'");
     check_refused("REDIS0011", 99, b"", "values of type 99");

@@ -9,6 +9,7 @@ use super::super::format::{self, kind};
 use super::error::Reason;
 use super::packed;
 use super::source::Source;
+use super::stream::{self, Form};
 use crate::base::num;
 use crate::ds::intset::{Intset, IntsetView};
 use crate::ds::listpack::{Item, Listpack, View};
@@ -73,17 +74,15 @@ pub fn read(source: &mut Source<'_>, kind: u8, version: u32, limits: &Limits) ->
             source.array::<8>()?;
             hash_triples(source, limits.hash)
         }
-        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => Err(unsupported("streams")),
+        kind::STREAM => stream::read(source, Form::First).map(Some),
+        kind::STREAM_2 => stream::read(source, Form::WithCounters).map(Some),
+        kind::STREAM_3 => stream::read(source, Form::WithActiveTimes).map(Some),
         kind::MODULE | kind::MODULE_PRE_GA => {
             let name = module_name(source.count()?);
             Err(Reason::Unsupported(format!("values of the module type '{name}'")))
         }
         _ => Err(Reason::Unsupported(format!("values of type {kind}"))),
     }
-}
-
-fn unsupported(what: &str) -> Reason {
-    Reason::Unsupported(what.into())
 }
 
 /// The nine letters of six bits that a module's number stands for; the low ten bits are a version.

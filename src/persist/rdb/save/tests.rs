@@ -140,6 +140,7 @@ fn a_file_has_its_parts_in_order() {
     let mut chunk = Chunk::default();
     let about = Header {
         field_deadlines: false,
+        uneven_consumers: false,
         redis_version: "7.2.6",
         created: 1,
         used_memory: 300,
