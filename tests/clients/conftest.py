@@ -56,6 +56,12 @@ class Server:
     def url(self, db=1):
         return f"redis://localhost:{self.port}/{db}"
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
     def stop(self):
         self.process.kill()
         self.process.wait()

@@ -31,15 +31,19 @@ def names():
         yield directory
 
 
+def started(request, *args):
+    """A server with the guide's settings, to be left with `with`."""
+    return Server(request.config.getoption("--backend"), *SETTINGS, *args)
+
+
 @pytest.fixture
 def site(request, sidering):
     """A server as the guide starts it; ended by its id."""
-    server = Server(request.config.getoption("--backend"), *SETTINGS)
-    with redis.Redis(port=server.port) as client:
-        # Connections are accepted while the files are made.
-        client.ping()
-    yield server
-    server.stop()
+    with started(request) as server:
+        with redis.Redis(port=server.port) as client:
+            # Connections are accepted while the files are made.
+            client.ping()
+        yield server
 
 
 def type_in(server, names, line):
@@ -78,35 +82,26 @@ def test_a_copied_log_is_a_backup(site, names, request):
     assert type_in(site, names, "redis-cli -n 1 set session:1 data") == "OK\n"
     with tempfile.TemporaryDirectory() as backup:
         type_in(site, names, f"cp -r appendonlydir {backup}/")
-        restored = Server(request.config.getoption("--backend"), *SETTINGS, "--dir", backup)
-        try:
+        with started(request, "--dir", backup) as restored:
             assert type_in(restored, names, "redis-cli -n 1 get session:1") == "data\n"
-        finally:
-            restored.stop()
 
 
 def test_a_single_log_of_an_older_server_is_taken_over(sidering, names, request):
     with tempfile.TemporaryDirectory() as data:
         log = pathlib.Path(data) / "appendonly.aof"
         log.write_bytes(b"*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nv\r\n")
-        server = Server(request.config.getoption("--backend"), *SETTINGS, "--dir", data)
-        try:
+        with started(request, "--dir", data) as server:
             assert type_in(server, names, "redis-cli -n 1 get k") == "v\n"
-        finally:
-            server.stop()
 
 
 def test_a_password_and_commands_taken_away(sidering, names, request):
-    server = Server(request.config.getoption("--backend"), *SETTINGS, *HARDENING)
-    try:
+    with started(request, *HARDENING) as server:
         assert "NOAUTH" in type_in(server, names, "redis-cli get k")
         password = "redis-cli --no-auth-warning -a your_secure_password"
         for command in ["FLUSHDB", "FLUSHALL", "CONFIG GET dir"]:
             said = type_in(server, names, f"{password} {command}")
             assert "ERR unknown command" in said, said
         assert type_in(server, names, f"{password} ping") == "PONG\n"
-    finally:
-        server.stop()
 
 
 def test_the_version_line_is_one_that_scripts_look_for(sidering, names):
