@@ -62,3 +62,45 @@ fn without_a_file_there_is_nothing_to_rewrite() {
         server.client().check("CONFIG REWRITE", error);
     });
 }
+
+/// Another value that a parameter takes, if one follows from the value alone.
+fn another(name: &str, value: &str) -> Option<String> {
+    match (name, value) {
+        // The sockets of this test, and limits that would end its connection.
+        ("port" | "bind" | "timeout" | "maxmemory-clients", _) => None,
+        (_, "yes") => Some("no".into()),
+        (_, "no") => Some("yes".into()),
+        (_, number) => number.parse::<i64>().ok().map(|number| (number + 1).to_string()),
+    }
+}
+
+fn parameters(client: &mut Client) -> Vec<(String, String)> {
+    let all = client.run("CONFIG GET *");
+    let pairs = all.items().chunks(2).map(|pair| (pair[0].text(), pair[1].text()));
+    pairs.collect()
+}
+
+#[test]
+fn every_parameter_that_can_be_set_survives_a_rewrite_and_a_start() {
+    each_with_file("# nothing is set\n", |server| {
+        let mut client = server.client();
+        let mut set = 0;
+        for (name, value) in parameters(&mut client) {
+            // What CONFIG GET shows is taken back, but for what only the start decides.
+            let kept = client.cmd(&["CONFIG", "SET", &name, &value]);
+            let refused = kept.is_error();
+            assert!(!refused || kept.text().contains("can't set "), "{name}: {kept:?}");
+            let other = another(&name, &value).filter(|_| !refused);
+            let taken = other.map(|other| client.cmd(&["CONFIG", "SET", &name, &other]));
+            set += usize::from(taken.is_some_and(|reply| !reply.is_error()));
+        }
+        assert!(set > 80, "{set} parameters were changed");
+        let before = parameters(&mut client);
+        client.check("CONFIG REWRITE", ok());
+        server.restart();
+        let after = parameters(&mut server.client());
+        let differs: Vec<_> =
+            before.iter().zip(&after).filter(|(one, other)| one != other).collect();
+        assert!(differs.is_empty(), "{differs:?}");
+    });
+}
