@@ -9,6 +9,7 @@
 //! | 1 | [`resp`] | the protocol: requests in, replies out, every error text |
 //! | 1 | [`ds`] | containers: entry arena, segment directory, timing wheel |
 //! | 1 | [`clerk`] | the background thread: files that are bulky or slow |
+//! | 1 | [`metrics`] | the port for scrapers, probes and people |
 //! | 2 | [`types`] | one file per value type |
 //! | 3 | [`keyspace`] | the only door to data: lookup, expiry, scan, watch |
 //! | 4 | [`session`] | the state of one connection |
@@ -27,6 +28,7 @@ pub mod config;
 pub mod ds;
 pub mod io;
 pub mod keyspace;
+pub mod metrics;
 pub mod observe;
 pub mod persist;
 pub mod resp;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 /// Modules and their rank. A file may use modules of lower rank and its own.
-const LAYERS: [(&str, u8); 13] = [
+const LAYERS: [(&str, u8); 14] = [
     ("base", 0),
     ("io", 1),
     ("resp", 1),
@@ -14,6 +14,7 @@ const LAYERS: [(&str, u8); 13] = [
     ("types", 2),
     ("keyspace", 3),
     ("clerk", 1),
+    ("metrics", 1),
     ("session", 4),
     ("config", 4),
     ("observe", 4),

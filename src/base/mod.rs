@@ -14,5 +14,6 @@ pub mod lzf;
 pub mod num;
 pub mod rng;
 pub mod sys;
+pub mod syslog;
 pub mod text;
 pub mod watch;

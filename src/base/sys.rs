@@ -124,6 +124,17 @@ pub struct LocalTime {
     pub minute: i32,
     /// Second, 0 to 60.
     pub second: i32,
+    /// Seconds east of UTC.
+    pub offset_s: i64,
+}
+
+impl LocalTime {
+    /// The month's English name, three letters.
+    pub fn month(&self) -> &'static str {
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+        MONTHS[self.month0 % 12]
+    }
 }
 
 /// The local time at `unix_seconds`.
@@ -139,6 +150,7 @@ pub fn local_time(unix_seconds: i64) -> LocalTime {
         hour: time.tm_hour,
         minute: time.tm_min,
         second: time.tm_sec,
+        offset_s: time.tm_gmtoff,
     }
 }
 

@@ -150,6 +150,22 @@ fn push_quoted(byte: u8, out: &mut String) {
     }
 }
 
+/// Text as a string of JSON, with its quotes.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => out.extend(['\\', letter]),
+            '\n' => out.push_str("\\n"),
+            letter if letter < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
+            letter => out.push(letter),
+        }
+    }
+    out.push('"');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,6 +202,11 @@ mod tests {
         for line in lines {
             assert_eq!(split_args(line), None, "{}", repr(line));
         }
+    }
+
+    #[test]
+    fn text_becomes_a_string_of_json() {
+        assert_eq!(json("a\"b\\c\n\t\u{7f}ä"), "\"a\\\"b\\\\c\\n\\u0009\u{7f}ä\"");
     }
 
     #[test]

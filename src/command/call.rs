@@ -5,11 +5,11 @@ use super::spec::Flags;
 use super::table::Row;
 use super::tracking::remember_keys;
 use super::{Args, Ctx, State};
-use crate::base::clock::stamp;
+use crate::base::clock::{Stamp, stamp};
 use crate::base::text::repr;
 use crate::config::is_secret;
-use crate::observe::Slow;
 use crate::observe::latency::Event;
+use crate::observe::{CommandLog, Noted, Stages};
 use crate::resp::Output;
 use crate::resp::errors::Reject;
 use crate::session::client::UNCOUNTED_BYTES;
@@ -50,9 +50,11 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     let nanos = ctx.state.clock.elapsed_ns(start, ctx.state.stamp);
     if !command.flags.has(Flags::BLOCKING) || !ctx.client().has(ClientFlags::BLOCKED) {
         record(ctx.state, id, nanos, outcome.is_err());
-        log_if_slow(ctx, id, nanos);
+        log_if_slow(ctx, id, start, nanos);
+        log_if_large(ctx, id, reply_at);
     }
     if nanos >= LONG_NANOS {
+        ctx.state.stages.note_long(id, nanos);
         ctx.state.tick();
         let fast = command.flags.has(Flags::FAST);
         ctx.state.note_latency(if fast { Event::FastCommand } else { Event::Command }, nanos);
@@ -106,32 +108,72 @@ pub(super) fn record(state: &mut State, id: CommandId, nanos: u64, failed: bool)
 }
 
 #[inline]
-fn log_if_slow(ctx: &mut Ctx<'_>, id: CommandId, nanos: u64) {
-    match u64::try_from(ctx.state.config.slowlog_log_slower_than) {
-        Ok(threshold_us) if nanos >= threshold_us.saturating_mul(1000) => {
-            log_slow(ctx, id, nanos / 1000);
-        }
-        _ => {}
+fn log_if_slow(ctx: &mut Ctx<'_>, id: CommandId, start: Stamp, nanos: u64) {
+    // Below zero means never, and so does the number that this is then.
+    let threshold_us = ctx.state.config.slowlog_log_slower_than.cast_unsigned();
+    if nanos >= threshold_us.saturating_mul(1000) {
+        log_slow(ctx, id, start, nanos / 1000);
     }
 }
 
 #[cold]
-fn log_slow(ctx: &mut Ctx<'_>, id: CommandId, duration_us: u64) {
-    let row = ctx.state.table.row(id);
-    // EXEC is not logged: its commands are.
-    if row.command.flags.intersects(Flags::SKIP_SLOWLOG) {
-        return;
+fn log_slow(ctx: &mut Ctx<'_>, id: CommandId, start: Stamp, duration_us: u64) {
+    let max = ctx.state.config.slowlog_max_len;
+    let stages = ctx.state.stages_before(start);
+    let noted = note(ctx, id, |state| &mut state.slowlog, duration_us, Some(stages), max);
+    if let Some(entry) = noted {
+        ctx.state.follow_reply(ctx.id, id, entry);
     }
-    let (time_s, max) = (ctx.state.clock.unix_s(), ctx.state.config.slowlog_max_len);
-    let Some(client) = ctx.state.clients.get(ctx.id) else { return };
-    let slow = Slow {
-        time_s,
-        duration_us,
-        addr: &client.addr,
-        name: client.name.as_deref().unwrap_or_default(),
-    };
-    let mut args = shown(row, ctx.args);
-    ctx.state.slowlog.push(slow, &mut args, max as usize);
+}
+
+#[inline]
+fn log_if_large(ctx: &mut Ctx<'_>, id: CommandId, reply_at: usize) {
+    let config = &ctx.state.config;
+    let request_bytes = config.commandlog_request_larger_than.cast_unsigned();
+    let reply_bytes = config.commandlog_reply_larger_than.cast_unsigned();
+    let reply = ctx.reply.out.len().saturating_sub(reply_at) as u64;
+    if reply >= reply_bytes {
+        log_large_reply(ctx, id, reply);
+    }
+    if ctx.args.may_have(request_bytes) {
+        log_large_request(ctx, id, request_bytes);
+    }
+}
+
+#[cold]
+fn log_large_reply(ctx: &mut Ctx<'_>, id: CommandId, bytes: u64) {
+    let max = ctx.state.config.commandlog_large_reply_max_len;
+    note(ctx, id, |state| &mut state.large_replies, bytes, None, max);
+}
+
+#[cold]
+fn log_large_request(ctx: &mut Ctx<'_>, id: CommandId, least: u64) {
+    let (bytes, max) =
+        (ctx.args.request_bytes(), ctx.state.config.commandlog_large_request_max_len);
+    if bytes as u64 >= least {
+        note(ctx, id, |state| &mut state.large_requests, bytes as u64, None, max);
+    }
+}
+
+/// Enters a call in one of the logs; its id there. EXEC is not logged: its commands are.
+fn note(
+    ctx: &mut Ctx<'_>,
+    id: CommandId,
+    log: fn(&mut State) -> &mut CommandLog,
+    value: u64,
+    stages: Option<Stages>,
+    max: u64,
+) -> Option<u64> {
+    let skips = ctx.state.table.command(id).flags.intersects(Flags::SKIP_SLOWLOG);
+    if skips || max == 0 {
+        return None;
+    }
+    let client = ctx.state.clients.get(ctx.id)?;
+    let (addr, name) = (client.addr.clone(), client.name.clone().unwrap_or_default());
+    let noted = Noted { time_s: ctx.state.clock.unix_s(), value, addr: &addr, name: &name, stages };
+    let shown: Vec<&[u8]> = shown(ctx.state.table.row(id), ctx.args).collect();
+    let max = usize::try_from(max).unwrap_or(usize::MAX);
+    Some(log(ctx.state).push(noted, &mut shown.into_iter(), max))
 }
 
 /// The arguments as others may see them: without passwords.

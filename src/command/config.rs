@@ -126,6 +126,11 @@ fn apply(state: &mut State, changes: &[Change]) -> Result<(), SetError> {
             }
             "dir" => std::env::set_current_dir(&state.config.dir)
                 .map_err(|error| refused(&sys::error_text(&error)))?,
+            "log-format" | "log-timestamp-format" => {
+                let config = &state.config;
+                let timestamps = config.log_timestamp_format.timestamps();
+                log::set_style(config.log_format.format(), timestamps);
+            }
             "loglevel" => log::set_level(state.config.loglevel.filter()),
             "maxmemory-policy" | "lfu-log-factor" | "lfu-decay-time" => state.apply_policy(),
             "maxmemory" => {

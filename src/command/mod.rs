@@ -17,6 +17,7 @@ pub mod effects;
 pub mod evict;
 pub mod sort;
 pub mod spec;
+pub mod stages;
 pub mod state;
 pub mod table;
 
@@ -123,6 +124,7 @@ const GROUPS: &[&[Command]] = &[
     server::process::COMMANDS,
     server::save::COMMANDS,
     server::slowlog::COMMANDS,
+    server::commandlog::COMMANDS,
     alone::cluster::COMMANDS,
     alone::module::COMMANDS,
     alone::replica::COMMANDS,

@@ -11,13 +11,14 @@ use super::output::Laggards;
 use super::script::Scripts;
 use super::server::background::Background;
 use super::server::save::Snapshots;
+use super::stages::Tracked;
 use super::table::Table;
 use crate::base::clock::{Clock, Stamp, stamp};
 use crate::base::rng::Rng;
 use crate::config::{Appendfsync, Config, MaxmemoryPolicy};
 use crate::keyspace::{Keyspace, Order, Policy, Scope};
 use crate::observe::latency::{Event, Sample};
-use crate::observe::{AclLog, AppendFacts, Facts, Latency, Loading, SlowLog, Stats};
+use crate::observe::{AclLog, AppendFacts, CommandLog, Facts, Latency, Loading, Stats};
 use crate::resp::errors::Reject;
 use crate::resp::{Broadcast, Output, Reply};
 use crate::session::{Client, ClientFlags, ClientId, ClientMemory, Clients, PubSub, TrackingTable};
@@ -52,7 +53,12 @@ pub struct State {
     /// Whether anybody follows what happens to keys: by events, or because clients track.
     pub followed: bool,
     pub stats: Stats,
-    pub slowlog: SlowLog,
+    /// Commands that took long, that were large, and whose replies were.
+    pub slowlog: CommandLog,
+    pub large_requests: CommandLog,
+    pub large_replies: CommandLog,
+    /// What held requests up, and slow commands whose replies have not left.
+    pub stages: Tracked,
     pub latency: Latency,
     pub facts: Facts,
     pub snapshots: Snapshots,

@@ -30,8 +30,9 @@ pub use maxmemory::Maxmemory;
 pub use parse::{Exit, Loaded, Location, RenameCommand, UserLine, load};
 pub use set::{Change, SetError};
 pub use value::{
-    AclPubsubDefault, Appendfsync, IoBackend, LogLevel, MaxmemoryPolicy, OutputLimit, OutputLimits,
-    ProtectedAction, SanitizeDumpPayload, SavePoint, Supervised, notify, shutdown,
+    AclPubsubDefault, Appendfsync, IoBackend, LogFormat, LogLevel, LogTimestamps, MaxmemoryPolicy,
+    OutputLimit, OutputLimits, ProtectedAction, SanitizeDumpPayload, SavePoint, Supervised, notify,
+    shutdown,
 };
 
 use crate::base::glob::glob_match;
@@ -88,6 +89,12 @@ config! {
     maxclients: u32,
     /// Refuse remote connections while no password is set.
     protected_mode: bool,
+    /// Port for figures and probes; 0 opens none.
+    metrics_port: u16,
+    /// Addresses of that port, as `bind`.
+    metrics_bind: Vec<String>,
+    /// Whether its page may show keys.
+    metrics_keys: bool,
     /// Which driver runs the loop.
     io_backend: IoBackend,
     /// Longest bulk of a request in bytes.
@@ -104,6 +111,16 @@ config! {
     supervised: Supervised,
     /// What goes to the log.
     loglevel: LogLevel,
+    /// How its lines look.
+    log_format: LogFormat,
+    /// How they tell the time.
+    log_timestamp_format: LogTimestamps,
+    /// Whether they go to syslog as well.
+    syslog_enabled: bool,
+    /// As whose lines.
+    syslog_ident: String,
+    /// By the numbers of RFC 3164.
+    syslog_facility: u32,
     /// Log file, relative to `dir`; empty is stdout.
     logfile: String,
     /// Number of databases, at least 1.
@@ -176,6 +193,14 @@ config! {
     slowlog_log_slower_than: i64,
     /// Entries of the slow log.
     slowlog_max_len: u64,
+    /// Bytes from which a request is large; negative logs none.
+    commandlog_request_larger_than: i64,
+    /// Entries of the log of large requests.
+    commandlog_large_request_max_len: u64,
+    /// Bytes from which a reply is large; negative logs none.
+    commandlog_reply_larger_than: i64,
+    /// Entries of the log of large replies.
+    commandlog_large_reply_max_len: u64,
     /// Milliseconds from which LATENCY remembers an event; 0 none.
     latency_monitor_threshold: u64,
     /// Keep latencies per command.
@@ -352,12 +377,24 @@ mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
+    const VALKEY: &str = "a parameter of Valkey";
     /// Where our defaults differ from Redis 7.2.6, with the reason.
     const DIFFERENCES: &[(&str, &str)] = &[
         ("aof-checksums", "our own parameter: Redis writes none"),
         ("aof-preallocate", "our own parameter: Redis writes no blocks ahead"),
         ("aof-tail-repair-bytes-max", "our own parameter: Redis repairs no garbage"),
+        ("commandlog-execution-slower-than", VALKEY),
+        ("commandlog-large-reply-max-len", VALKEY),
+        ("commandlog-large-request-max-len", VALKEY),
+        ("commandlog-reply-larger-than", VALKEY),
+        ("commandlog-request-larger-than", VALKEY),
+        ("commandlog-slow-execution-max-len", VALKEY),
         ("io-backend", "our own parameter: which driver runs the loop"),
+        ("log-format", VALKEY),
+        ("log-timestamp-format", VALKEY),
+        ("metrics-bind", "our own parameter: Redis needs an exporter"),
+        ("metrics-keys", "our own parameter: Redis needs an exporter"),
+        ("metrics-port", "our own parameter: Redis needs an exporter"),
     ];
 
     fn golden() -> BTreeMap<String, (String, bool)> {

@@ -7,8 +7,8 @@
 use super::Config;
 use super::kind::{Kind, Names, Unit};
 use super::value::{
-    AclPubsubDefault, Appendfsync, Held, IoBackend, LogLevel, MaxmemoryPolicy, ProtectedAction,
-    SanitizeDumpPayload, Supervised, Value, shutdown,
+    AclPubsubDefault, Appendfsync, Held, IoBackend, LogFormat, LogLevel, LogTimestamps,
+    MaxmemoryPolicy, ProtectedAction, SanitizeDumpPayload, Supervised, Value, shutdown,
 };
 
 /// Where the value of a row lives.
@@ -406,11 +406,20 @@ pub static TABLE: &[Param] = &[
         .field(field!(loglevel))
         .doc("debug, verbose, notice, warning or nothing."),
     text("logfile", "").field(field!(logfile)).immutable().doc("Log file; empty is stdout."),
-    flag("syslog-enabled", "no").immutable().later("syslog").doc("Log to syslog too."),
-    text("syslog-ident", "redis").immutable().later("syslog").doc("Name in syslog."),
-    choice("syslog-facility", "local0", SYSLOG_FACILITIES)
+    choice("log-format", "legacy", LogFormat::NAMES)
+        .field(field!(log_format))
+        .doc("legacy (Redis's), logfmt or json."),
+    choice("log-timestamp-format", "legacy", LogTimestamps::NAMES)
+        .field(field!(log_timestamp_format))
+        .doc("legacy (Redis's), iso8601 or milliseconds."),
+    flag("syslog-enabled", "no")
+        .field(field!(syslog_enabled))
         .immutable()
-        .later("syslog")
+        .doc("Log to syslog too."),
+    text("syslog-ident", "redis").field(field!(syslog_ident)).immutable().doc("Name in syslog."),
+    choice("syslog-facility", "local0", SYSLOG_FACILITIES)
+        .field(field!(syslog_facility))
+        .immutable()
         .doc("Facility in syslog."),
     int("databases", "16", 1, INT_MAX)
         .field(field!(databases))
@@ -597,12 +606,37 @@ pub static TABLE: &[Param] = &[
         .field(field!(stream_node_max_entries))
         .doc("Entries of a stream node; 0 is no limit."),
     int("slowlog-log-slower-than", "10000", -1, LONG_MAX)
+        .alias("commandlog-execution-slower-than")
         .field(field!(slowlog_log_slower_than))
         .opens("Diagnosis")
         .doc("Microseconds from which a command is slow; -1 logs none."),
     int("slowlog-max-len", "128", 0, LONG_MAX)
+        .alias("commandlog-slow-execution-max-len")
         .field(field!(slowlog_max_len))
         .doc("Entries of the slow log."),
+    int("commandlog-request-larger-than", "1048576", -1, LONG_MAX)
+        .field(field!(commandlog_request_larger_than))
+        .doc("Bytes from which COMMANDLOG has a request; -1 logs none."),
+    int("commandlog-large-request-max-len", "128", 0, LONG_MAX)
+        .field(field!(commandlog_large_request_max_len))
+        .doc("Large requests that COMMANDLOG remembers."),
+    int("commandlog-reply-larger-than", "1048576", -1, LONG_MAX)
+        .field(field!(commandlog_reply_larger_than))
+        .doc("Bytes from which COMMANDLOG has a reply; -1 logs none."),
+    int("commandlog-large-reply-max-len", "128", 0, LONG_MAX)
+        .field(field!(commandlog_large_reply_max_len))
+        .doc("Large replies that COMMANDLOG remembers."),
+    int("metrics-port", "0", 0, PORT_MAX)
+        .field(field!(metrics_port))
+        .immutable()
+        .doc("Port of /metrics, /healthz, /readyz and a page; 0 opens none."),
+    Param::new("metrics-bind", "127.0.0.1 -::1", Kind::Bind)
+        .field(field!(metrics_bind))
+        .immutable()
+        .doc("Addresses of that port; anybody who reaches it sees the figures."),
+    flag("metrics-keys", "no")
+        .field(field!(metrics_keys))
+        .doc("Let its page show the arguments of slow commands."),
     int("latency-monitor-threshold", "0", 0, LONG_MAX)
         .field(field!(latency_monitor_threshold))
         .doc("Milliseconds from which LATENCY remembers an event; 0 none."),

@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows a parameter by name; grammar lives in `kind`, names in `table`.
 
 use super::maxmemory::Maxmemory;
+use crate::base::log::{Format, Timestamps};
 
 /// The value of one parameter, independent of where it is kept.
 #[derive(Clone, Debug, PartialEq)]
@@ -293,6 +294,54 @@ choice! {
         Warning = "warning",
         /// Nothing at all.
         Nothing = "nothing",
+    }
+}
+
+choice! {
+    /// How a line of the log looks.
+    LogFormat {
+        /// As Redis has it.
+        #[default]
+        Legacy = "legacy",
+        /// Pairs of name and value.
+        Logfmt = "logfmt",
+        /// An object of JSON.
+        Json = "json",
+    }
+}
+
+impl LogFormat {
+    /// As the log knows it.
+    pub fn format(self) -> Format {
+        match self {
+            LogFormat::Legacy => Format::Legacy,
+            LogFormat::Logfmt => Format::Logfmt,
+            LogFormat::Json => Format::Json,
+        }
+    }
+}
+
+choice! {
+    /// How a line of the log tells the time.
+    LogTimestamps {
+        /// As Redis has it.
+        #[default]
+        Legacy = "legacy",
+        /// Date, time and zone.
+        Iso8601 = "iso8601",
+        /// Milliseconds since 1970.
+        Milliseconds = "milliseconds",
+    }
+}
+
+impl LogTimestamps {
+    /// As the log knows it.
+    pub fn timestamps(self) -> Timestamps {
+        match self {
+            LogTimestamps::Legacy => Timestamps::Legacy,
+            LogTimestamps::Iso8601 => Timestamps::Iso8601,
+            LogTimestamps::Milliseconds => Timestamps::Milliseconds,
+        }
     }
 }
 

@@ -89,6 +89,8 @@ pub enum CopyOutcome {
 /// Where the memory of the keyspace is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryFigures {
+    /// Segments of tables.
+    pub segments: usize,
     /// Bytes of tables, directories and pools.
     pub tables: usize,
     /// Bytes of timing wheels.
@@ -392,6 +394,7 @@ impl Keyspace {
     pub fn memory(&self) -> MemoryFigures {
         let all = (0..self.databases.len()).map(|index| self.memory_of(index));
         all.fold(MemoryFigures::default(), |sum, figures| MemoryFigures {
+            segments: sum.segments + figures.segments,
             tables: sum.tables + figures.tables,
             timers: sum.timers + figures.timers,
             timer_records: sum.timer_records + figures.timer_records,
@@ -405,6 +408,7 @@ impl Keyspace {
     pub fn memory_of(&self, index: usize) -> MemoryFigures {
         let store = &self.databases[index].store;
         MemoryFigures {
+            segments: store.segments(),
             tables: store.table_memory(),
             timers: store.timers.memory(),
             timer_records: store.timers.len(),

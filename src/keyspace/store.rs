@@ -611,6 +611,11 @@ impl Store {
         arena::slot_bytes(entry.len()) + TABLE_BYTES + timer + key + value
     }
 
+    /// Segments of the table.
+    pub fn segments(&self) -> usize {
+        self.table.segments()
+    }
+
     /// Bytes of tables and pools.
     pub fn table_memory(&self) -> usize {
         self.table.memory() + self.keys.memory() + self.values.memory() + self.arena.overhead()

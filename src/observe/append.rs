@@ -23,6 +23,8 @@ pub struct AppendFacts {
     pub written: u64,
     /// The last one of which it is known that a power cut cannot take it back.
     pub durable: u64,
+    /// How many clients' output waits for the latter to reach the former.
+    pub waiting: usize,
     /// Whether the log is not whole, or not yet there, before there is a new base.
     pub needs_base: bool,
 }

@@ -15,5 +15,5 @@ pub use append::AppendFacts;
 pub use durations::Durations;
 pub use latency::Latency;
 pub use loading::Loading;
-pub use slowlog::{Slow, SlowEntry, SlowLog};
+pub use slowlog::{CommandLog, LogEntry, Noted, Stages};
 pub use stats::{CommandStats, Facts, Stats};

@@ -1,4 +1,5 @@
-//! SLOWLOG: the last commands that took longer than a threshold.
+//! Logs of single commands, for SLOWLOG and COMMANDLOG: those that took long, those that were large, and
+//! those whose replies were.
 
 use std::collections::VecDeque;
 
@@ -6,51 +7,76 @@ use std::collections::VecDeque;
 const ENTRY_ARGS_MAX: usize = 32;
 const ARG_BYTES_MAX: usize = 128;
 
-/// One slow command.
-pub struct SlowEntry {
+/// One command.
+pub struct LogEntry {
     pub id: u64,
     /// Unix time, seconds.
     pub time_s: i64,
-    pub duration_us: u64,
+    /// Why it is here: microseconds it ran, or bytes of its request or its reply.
+    pub value: u64,
     pub args: Vec<Box<[u8]>>,
     pub addr: Box<str>,
     pub name: Box<[u8]>,
+    /// Of a slow command.
+    pub stages: Option<Stages>,
 }
 
-/// What there is to say of a slow command besides its arguments.
-pub struct Slow<'a> {
+/// How long a command took besides running.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// From when its bytes were read to when it began, microseconds.
+    pub queued_us: u64,
+    /// What held it up: the longest command of the loop's turn before it, or of the turn before that,
+    /// while it may have lain unread; and the microseconds which that one ran.
+    pub behind: Option<(Box<str>, u64)>,
+    /// How long its reply waited for the disk, microseconds.
+    pub disk_us: u64,
+    /// How long it then took until the kernel had all of the reply, microseconds. Not known before.
+    pub sending_us: Option<u64>,
+}
+
+/// What there is to say of a command besides its arguments.
+pub struct Noted<'a> {
     /// Unix time, seconds.
     pub time_s: i64,
-    pub duration_us: u64,
+    pub value: u64,
     pub addr: &'a str,
     pub name: &'a [u8],
+    pub stages: Option<Stages>,
 }
 
-/// The log, newest first.
+/// One log, newest first.
 #[derive(Default)]
-pub struct SlowLog {
-    entries: VecDeque<SlowEntry>,
+pub struct CommandLog {
+    entries: VecDeque<LogEntry>,
     next_id: u64,
 }
 
-impl SlowLog {
-    /// Adds a command and forgets the oldest beyond `max`.
-    pub fn push(&mut self, slow: Slow, args: &mut dyn ExactSizeIterator<Item = &[u8]>, max: usize) {
-        let entry = SlowEntry {
-            id: self.next_id,
-            time_s: slow.time_s,
-            duration_us: slow.duration_us,
-            args: shortened(args),
-            addr: slow.addr.into(),
-            name: slow.name.into(),
-        };
+impl CommandLog {
+    /// Adds a command and forgets the oldest beyond `max`; the command's id.
+    pub fn push(
+        &mut self,
+        noted: Noted,
+        args: &mut dyn ExactSizeIterator<Item = &[u8]>,
+        max: usize,
+    ) -> u64 {
+        let Noted { time_s, value, addr, name, stages } = noted;
+        let (id, args) = (self.next_id, shortened(args));
+        let (addr, name) = (addr.into(), name.into());
         self.next_id += 1;
-        self.entries.push_front(entry);
+        self.entries.push_front(LogEntry { id, time_s, value, args, addr, name, stages });
         self.entries.truncate(max);
+        id
     }
 
-    pub fn entries(&self) -> impl ExactSizeIterator<Item = &SlowEntry> {
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = &LogEntry> {
         self.entries.iter()
+    }
+
+    /// The entry of that id, unless it is forgotten.
+    pub fn entry_mut(&mut self, id: u64) -> Option<&mut LogEntry> {
+        let newer = self.next_id.checked_sub(id + 1)?;
+        self.entries.get_mut(usize::try_from(newer).ok()?)
     }
 
     pub fn len(&self) -> usize {
@@ -89,14 +115,26 @@ fn shortened_arg(arg: &[u8]) -> Box<[u8]> {
 mod tests {
     use super::*;
 
-    fn push(log: &mut SlowLog, words: &[&[u8]], max: usize) {
-        let slow = Slow { time_s: 1, duration_us: 2, addr: "addr", name: b"" };
-        log.push(slow, &mut words.iter().copied(), max);
+    fn push(log: &mut CommandLog, words: &[&[u8]], max: usize) -> u64 {
+        let noted = Noted { time_s: 1, value: 2, addr: "addr", name: b"", stages: None };
+        log.push(noted, &mut words.iter().copied(), max)
+    }
+
+    #[test]
+    fn an_entry_is_found_until_it_is_forgotten() {
+        let mut log = CommandLog::default();
+        let first = push(&mut log, &[b"a"], 2);
+        let second = push(&mut log, &[b"b"], 2);
+        assert_eq!(log.entry_mut(first).map(|entry| entry.id), Some(first));
+        push(&mut log, &[b"c"], 2);
+        assert!(log.entry_mut(first).is_none() && log.entry_mut(second).is_some());
+        log.clear();
+        assert!(log.entry_mut(second).is_none() && log.entry_mut(99).is_none());
     }
 
     #[test]
     fn the_newest_entries_stay() {
-        let mut log = SlowLog::default();
+        let mut log = CommandLog::default();
         for word in [b"a", b"b", b"c"] {
             push(&mut log, &[word], 2);
         }
@@ -108,7 +146,7 @@ mod tests {
 
     #[test]
     fn many_and_long_arguments_are_cut() {
-        let mut log = SlowLog::default();
+        let mut log = CommandLog::default();
         push(&mut log, &[&[b'x'; 128][..]; 32], 9);
         push(&mut log, &[&[b'x'; 129][..]; 33], 9);
         let entries: Vec<_> = log.entries().map(|entry| &entry.args).collect();

@@ -79,6 +79,24 @@ impl<'a> Args<'a> {
         self.spans.iter().map(|span| span.len as usize).sum()
     }
 
+    /// Length of the request as any server would write it, in bytes.
+    pub fn request_bytes(&self) -> usize {
+        let arg = |span: &Span| header_len(span.len as usize) + span.len as usize + 2;
+        header_len(self.spans.len()) + self.spans.iter().map(arg).sum::<usize>()
+    }
+
+    /// Whether the request can be as long as `bytes`: a look at its two ends.
+    #[inline]
+    pub fn may_have(&self, bytes: u64) -> bool {
+        /// A header of the largest argument, and the end of it.
+        const AROUND_MAX: usize = 15;
+        let (Some(first), Some(last)) = (self.spans.first(), self.spans.last()) else {
+            return false;
+        };
+        let extent = (last.start + last.len - first.start) as usize;
+        (extent + AROUND_MAX * (self.spans.len() + 1)) as u64 >= bytes
+    }
+
     /// The whole request in the bytes that it came in, if those are what any server would write for
     /// these arguments: no line typed by hand, no copy, no odd number.
     pub fn as_sent(&self) -> Option<&'a [u8]> {
@@ -149,6 +167,16 @@ mod tests {
         assert!(args.is(0, "set") && args.at(1) == b"key");
         assert_eq!(args.int(2).ok(), Some(5));
         assert_eq!(args.get(3), None);
+    }
+
+    #[test]
+    fn a_request_s_length_is_known_from_its_arguments() {
+        let sent = b"*2\r\n$3\r\nGET\r\n$12\r\nxxxxxxxxxxxx\r\n";
+        let spans = [(8, 3), (18, 12)].map(|(start, len)| Span { start, len });
+        for args in [Args::new(sent, &spans), Args::new(sent, &spans).to_owned().args()] {
+            assert_eq!(args.request_bytes(), sent.len());
+            assert!(args.may_have(sent.len() as u64) && !args.may_have(1000));
+        }
     }
 
     #[test]

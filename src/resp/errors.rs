@@ -241,6 +241,8 @@ texts! {
     NO_CONFIG_FILE = "ERR The server is running without a config file";
     NO_SHUTDOWN = "ERR No shutdown in progress.";
     SHUTDOWN_FAILED = "ERR Errors trying to SHUTDOWN. Check logs.";
+    COMMANDLOG_TYPE =
+        "ERR type should be one of the following: slow, large-request, large-reply";
     SLOWLOG_COUNT = "ERR count should be greater than or equal to -1";
     DEBUG_NOT_SDS = "ERR Not an sds encoded string.";
     DEBUG_NOT_LISTPACK = "ERR Not a listpack encoded object.";

@@ -19,6 +19,7 @@ use crate::observe::AppendFacts;
 use crate::observe::latency::Event;
 use crate::persist::aof::{Manifest, Place, Writer};
 use crate::persist::policy::{self, Act, Promise};
+use crate::session::ClientId;
 use std::fs::File;
 use std::process;
 use std::sync::Arc;
@@ -177,7 +178,7 @@ impl Server {
             return self.open_gate();
         }
         let due = match self.state.config.appendfsync {
-            _ if log.gate.has_waiting() || self.state.awaited_group() > log.gate.durable() => true,
+            _ if log.gate.waiting() > 0 || self.state.awaited_group() > log.gate.durable() => true,
             Appendfsync::Always => true,
             Appendfsync::Everysec => now_ms >= log.next_sync_ms && !self.spares_syncs(),
             Appendfsync::No => false,
@@ -238,7 +239,7 @@ impl Server {
             Ok(()) => {
                 let waiting = self.log.gate.synced();
                 let durable = self.log.gate.durable();
-                waiting.into_iter().for_each(|id| self.state.make_writable(id));
+                self.let_go(waiting);
                 if !self.state.append.needs_base {
                     self.state.append.durable = durable;
                     self.state.serve_durable();
@@ -347,6 +348,11 @@ impl Server {
     /// Lets all output go that waits.
     pub(super) fn open_gate(&mut self) {
         let waiting = self.log.gate.open_all();
+        self.let_go(waiting);
+    }
+
+    fn let_go(&mut self, waiting: Vec<ClientId>) {
+        self.state.append.waiting = self.log.gate.waiting();
         waiting.into_iter().for_each(|id| self.state.make_writable(id));
     }
 

@@ -3,7 +3,7 @@
 //! A connection's slot and generation in the driver are its key in the client table.
 
 use super::batch::{Chunk, Found, Request, Run};
-use super::{CLERK, LIMIT, Server};
+use super::{CLERK, LIMIT, METRICS, Server};
 use crate::base::text::repr;
 use crate::command::client::list::line;
 use crate::command::tracking;
@@ -32,6 +32,7 @@ impl Server {
             Completion::Synced { result } => self.log_synced(result),
             Completion::Ready { watch: LIMIT } => self.limit_told(),
             Completion::Ready { watch: CLERK } => self.clerk_told(),
+            Completion::Ready { watch: METRICS } => self.vitals_asked(),
             Completion::Ready { .. } => self.signalled(),
         }
     }
@@ -267,9 +268,14 @@ impl Server {
             return;
         }
         if self.log.gate.holds(id, client.group) {
+            self.state.append.waiting = self.log.gate.waiting();
+            self.state.stages.note_held(id);
             return;
         }
         client.flags.insert(ClientFlags::SENDING);
+        if self.state.stages.follows() {
+            self.state.stages.note_leaving(id);
+        }
         let buf = client.output.take_block();
         (client.sending_bytes, client.sending_capacity) = (buf.len(), buf.capacity());
         self.driver.submit(Op::Send { conn: conn_id(id), buf });
@@ -297,9 +303,13 @@ impl Server {
             log::debug!("Error writing to client: {error}");
             return self.state.close(id);
         }
-        match client.output.is_empty() {
+        let (all, closes) = (client.output.is_empty(), client.has(ClientFlags::CLOSE_AFTER_REPLY));
+        if all && self.state.stages.follows() {
+            self.state.note_sent(id);
+        }
+        match all {
             // At once, so that nobody sees a client that has its reply to QUIT.
-            true if client.has(ClientFlags::CLOSE_AFTER_REPLY) => return self.close(id),
+            true if closes => return self.close(id),
             true => {}
             false => self.state.make_writable(id),
         }
@@ -336,6 +346,7 @@ impl Server {
         }
         self.state.pubsub.forget(id);
         self.state.forget_blocked(id);
+        self.state.forget_replies(id);
         self.state.monitors.retain(|monitor| *monitor != id);
         self.driver.submit(Op::Close { conn: conn_id(id) });
     }

@@ -17,5 +17,6 @@ pub fn named(figures: Figures) -> Vec<(&'static str, u64)> {
         ("io_cq_overflows", figures.cq_overflows),
         ("io_buffer_shortages", figures.buffer_shortages),
         ("io_buffers", figures.buffers_total),
+        ("io_buffers_lent", figures.buffers_lent),
     ]
 }

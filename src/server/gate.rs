@@ -53,9 +53,9 @@ impl Gate {
         self.durable
     }
 
-    /// Whether some output waits.
-    pub(super) fn has_waiting(&self) -> bool {
-        !self.held.is_empty()
+    /// How many times output was held back that still waits.
+    pub(super) fn waiting(&self) -> usize {
+        self.held.len()
     }
 
     pub(super) fn is_syncing(&self) -> bool {

@@ -3,6 +3,7 @@
 use super::Server;
 use crate::config::Config;
 use crate::io::{Driver, ListenerId, net};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// What a listening socket was opened for.
@@ -37,36 +38,45 @@ pub fn open_tcp(
     driver: &mut Driver,
     config: &Config,
 ) -> Result<Vec<(ListenerId, Endpoint)>, String> {
-    let mut listeners = Vec::new();
     if config.port == 0 {
-        return Ok(listeners);
+        return Ok(Vec::new());
     }
-    for bind in &config.bind {
+    let sockets = tcp_sockets(&config.bind, config.port, config.tcp_backlog)?.into_iter();
+    Ok(sockets
+        .map(|(address, socket)| (driver.listen(socket), Endpoint::Tcp { address }))
+        .collect())
+}
+
+/// A socket that listens on `port` for each address of `bind`, with the address.
+///
+/// # Errors
+/// The line to log, when an address that is not optional cannot be bound.
+pub fn tcp_sockets(
+    bind: &[String],
+    port: u16,
+    backlog: u32,
+) -> Result<Vec<(String, OwnedFd)>, String> {
+    let mut sockets = Vec::new();
+    for bind in bind {
         // A leading minus makes an address optional, as in the default `* -::*`.
         let (address, optional) = match bind.strip_prefix('-') {
             Some(address) => (address, true),
             None => (bind.as_str(), false),
         };
-        match net::listen_tcp(address, config.port, config.tcp_backlog) {
-            Ok(socket) => {
-                listeners.push((driver.listen(socket), Endpoint::Tcp { address: address.into() }))
-            }
+        match net::listen_tcp(address, port, backlog) {
+            Ok(socket) => sockets.push((address.into(), socket)),
             Err(error) if optional => {
                 log::debug!("optional address {address} is not served: {error}")
             }
             Err(error) => {
                 log::warn!(
-                    "Warning: Could not create server TCP listening socket {address}:{}: bind: {error}",
-                    config.port
+                    "Warning: Could not create server TCP listening socket {address}:{port}: bind: {error}"
                 );
-                for (id, _) in listeners {
-                    driver.stop_listening(id);
-                }
-                return Err(format!("Failed listening on port {} (tcp), aborting.", config.port));
+                return Err(format!("Failed listening on port {port} (tcp), aborting."));
             }
         }
     }
-    Ok(listeners)
+    Ok(sockets)
 }
 
 impl Server {

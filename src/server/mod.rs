@@ -16,6 +16,7 @@ mod gate;
 mod healthcheck;
 mod limit;
 mod listen;
+mod metrics;
 mod pool;
 mod requests;
 mod restore;
@@ -28,15 +29,17 @@ mod turn;
 use crate::clerk::Clerk;
 use crate::command::State;
 use crate::io::{Completion, Driver, ListenerId, WatchId};
+use crate::metrics::Metrics;
 use batch::Batch;
 use pool::Pool;
 use std::process::ExitCode;
 
-/// The driver's names for what is watched besides sockets: signals, the memory limit's files, and the
-/// clerk's reports.
+/// The driver's names for what is watched besides sockets: signals, the memory limit's files, the
+/// clerk's reports, and questions about the figures.
 const SIGNALS: WatchId = WatchId(0);
 const LIMIT: WatchId = WatchId(1);
 const CLERK: WatchId = WatchId(2);
+const METRICS: WatchId = WatchId(3);
 
 /// A running server.
 pub struct Server {
@@ -54,6 +57,8 @@ pub struct Server {
     /// The snapshot that is being taken.
     underway: snapshot::Underway,
     signals: crate::base::sys::Signals,
+    /// The port for figures and probes, if there is one.
+    metrics: Option<Metrics>,
     limits: limit::LimitSource,
     /// Set once the loop is to end, with the status of the process.
     exit: Option<ExitCode>,

@@ -2,7 +2,7 @@
 
 use super::Server;
 use super::listen::Endpoint;
-use crate::base::sys::Signal;
+use crate::base::sys::{self, Signal};
 use crate::config::shutdown;
 use crate::resp::errors::SHUTDOWN_FAILED;
 use crate::resp::{Protocol, Reply};
@@ -105,6 +105,7 @@ impl Server {
 
     /// Sends what is ready, closes everything, removes what only a running server leaves behind.
     pub(super) fn stop(&mut self) {
+        sys::notify_init_system("STOPPING=1\n");
         self.abandon_snapshot("the server ends");
         self.close_log();
         self.send_replies();

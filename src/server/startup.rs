@@ -4,9 +4,10 @@
 use super::append::Log;
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{CLERK, SIGNALS, Server, container, listen, tools};
+use super::{CLERK, SIGNALS, Server, container, listen, metrics, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
+use crate::base::syslog::{self, Syslog};
 use crate::base::{alloc, fault, log as lines, sys};
 use crate::clerk::Clerk;
 use crate::command::acl::{self, Users};
@@ -16,10 +17,10 @@ use crate::command::server::background::Background;
 use crate::command::server::save::Snapshots;
 use crate::command::{MemoryLimit, Pause, State, Table};
 use crate::config::usage::SIDERING_VERSION;
-use crate::config::{self, Config, Exit, IoBackend, Loaded, REDIS_VERSION};
+use crate::config::{self, Config, Exit, IoBackend, Loaded, LogFormat, REDIS_VERSION};
 use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
-use crate::observe::{AclLog, AppendFacts, Facts, Latency, SlowLog, Stats};
+use crate::observe::{AclLog, AppendFacts, CommandLog, Facts, Latency, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -104,6 +105,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     log::info!("Server initialized");
     let clerk = Clerk::start().map_err(|error| fatal(format!("Can't start the clerk: {error}")))?;
     driver.submit(Op::Watch { watch: CLERK, fd: clerk.as_raw_fd() });
+    let metrics = metrics::open(&mut driver, &state.config).map_err(fatal)?;
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
 
     let mut server = Server {
@@ -117,6 +119,7 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         clerk,
         underway: Default::default(),
         signals,
+        metrics,
         limits,
         exit: None,
         busy: false,
@@ -144,6 +147,12 @@ fn command_table(loaded: &Loaded) -> Result<Table, Exit> {
 
 fn open_log(config: &Config) -> Result<(), Exit> {
     lines::init(config.loglevel.filter());
+    lines::set_style(config.log_format.format(), config.log_timestamp_format.timestamps());
+    if config.syslog_enabled {
+        let facility = u8::try_from(config.syslog_facility).expect("the table's numbers are small");
+        let opened = Syslog::open(Path::new(syslog::PATH), facility, &config.syslog_ident);
+        lines::set_syslog(opened.map_err(|error| fatal(format!("Can't open syslog: {error}")))?);
+    }
     if config.logfile.is_empty() {
         return Ok(());
     }
@@ -189,7 +198,8 @@ fn write_pid_file(config: &mut Config) {
 /// A greeting at a terminal, else a line. Scripts wait for the process id in the one or the other.
 fn introduce(config: &Config) {
     let terminal = config.logfile.is_empty() && std::io::stdout().is_terminal();
-    if !terminal && !config.always_show_logo {
+    let plain = config.log_format == LogFormat::Legacy;
+    if !plain || (!terminal && !config.always_show_logo) {
         return log::info!("Running mode=standalone, port={}.", config.port);
     }
     lines::write_raw(&format!(
@@ -259,7 +269,10 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         crowded_turns: 0,
         events: 0,
         followed: false,
-        slowlog: SlowLog::default(),
+        slowlog: CommandLog::default(),
+        large_requests: CommandLog::default(),
+        large_replies: CommandLog::default(),
+        stages: Default::default(),
         latency: Latency::default(),
         facts,
         snapshots,

@@ -58,6 +58,7 @@ impl Server {
         let mut completions = take(&mut self.completions);
         self.driver.wait(sleep, &mut completions);
         let start = stamp();
+        self.state.stages.begin_turn(start);
         self.tick();
         self.state.begin_eviction();
         for completion in completions.drain(..) {

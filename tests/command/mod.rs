@@ -5,6 +5,7 @@ mod acl_file;
 mod acl_random;
 mod alone;
 mod bitmap;
+mod commandlog;
 mod connection;
 mod debug;
 mod evict;

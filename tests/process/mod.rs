@@ -3,6 +3,8 @@
 mod container;
 mod healthcheck;
 mod limit;
+mod log;
+mod metrics;
 mod rewrite;
 mod start;
 mod stop;

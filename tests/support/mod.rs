@@ -18,7 +18,7 @@ pub use client::{Client, encode};
 pub use power::Disk;
 pub use server::{
     Backend, CONFIG_FILE, Server, backends, binary_under_test, each_backend, each_backend_with,
-    each_backend_with_mut,
+    each_backend_with_mut, free_port,
 };
 pub use value::*;
 

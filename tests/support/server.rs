@@ -361,7 +361,7 @@ fn launch(binary: &Path, args: &[String], port: u16, dir: &Path, faults: &str) -
 }
 
 /// A port that nobody listens on and that no other test of this process was given.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         // Processes start at different places, so that two suites side by side rarely meet.

@@ -3,6 +3,7 @@
 //! Invariant: nothing here knows how a value of any type is stored.
 
 pub mod background;
+pub mod commandlog;
 pub mod dataset;
 pub mod info;
 pub mod latency;

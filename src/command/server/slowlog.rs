@@ -5,7 +5,7 @@
 use crate::command::ctx::Ctx;
 use crate::command::help::reply_help;
 use crate::command::spec::{Arg, Command, Flags, Group};
-use crate::observe::SlowEntry;
+use crate::observe::LogEntry;
 use crate::resp::Reply;
 use crate::resp::errors::{self, Outcome, Reject};
 
@@ -53,7 +53,9 @@ const SLOWLOG: &[Command] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"]),
 ];
 
-const ADMIN_ANYTIME: Flags = Flags::ADMIN.or(Flags::LOADING).or(Flags::STALE);
+pub(super) const ADMIN_ANYTIME: Flags = Flags::ADMIN.or(Flags::LOADING).or(Flags::STALE);
+/// Parts of an entry.
+pub(super) const ENTRY_PARTS: usize = 6;
 /// Entries that SLOWLOG GET replies unless asked for another number.
 const COUNT: usize = 10;
 
@@ -63,6 +65,7 @@ fn slowlog_get(ctx: &mut Ctx) -> Outcome {
     let count = count(ctx)?.min(entries.len());
     ctx.reply.array(count);
     for entry in entries.take(count) {
+        ctx.reply.array(ENTRY_PARTS);
         reply_entry(&mut ctx.reply, entry);
     }
     Ok(())
@@ -71,19 +74,24 @@ fn slowlog_get(ctx: &mut Ctx) -> Outcome {
 fn count(ctx: &Ctx) -> Result<usize, Reject> {
     match ctx.args.len() {
         2 => Ok(COUNT),
-        3 => match ctx.args.int_or(2, errors::SLOWLOG_COUNT)? {
-            -1 => Ok(usize::MAX),
-            count => usize::try_from(count).map_err(|_| errors::SLOWLOG_COUNT.into()),
-        },
+        3 => given_count(ctx),
         _ => Err(errors::subcommand_syntax(ctx.arg(0), ctx.arg(1))),
     }
 }
 
-fn reply_entry(reply: &mut Reply, entry: &SlowEntry) {
-    reply.array(6);
+/// The number of entries that the third argument asks for.
+pub(super) fn given_count(ctx: &Ctx) -> Result<usize, Reject> {
+    match ctx.args.int_or(2, errors::SLOWLOG_COUNT)? {
+        -1 => Ok(usize::MAX),
+        count => usize::try_from(count).map_err(|_| errors::SLOWLOG_COUNT.into()),
+    }
+}
+
+/// What both SLOWLOG and COMMANDLOG say of a command, in [`ENTRY_PARTS`] parts.
+pub(super) fn reply_entry(reply: &mut Reply, entry: &LogEntry) {
     reply.integer(entry.id as i64);
     reply.integer(entry.time_s);
-    reply.integer(entry.duration_us as i64);
+    reply.integer(entry.value as i64);
     reply.array(entry.args.len());
     entry.args.iter().for_each(|arg| reply.bulk(arg));
     reply.bulk(entry.addr.as_bytes());

@@ -73,6 +73,16 @@ fn info(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// All sections.
+pub fn everything(state: &mut State) -> String {
+    let mut text = Text::default();
+    for section in SECTIONS {
+        text.title(section.title);
+        (section.write)(&mut text, state);
+    }
+    text.into_string()
+}
+
 /// Whether the arguments ask for a section; unknown names ask for nothing.
 fn wants(args: &Args, section: &Section) -> bool {
     let asks = |name: &[u8]| {

@@ -354,15 +354,22 @@ pub fn sidering(text: &mut Text, state: &mut State) {
     text.field("io_backend", state.facts.io_backend);
     text.field("io_backend_reason", state.facts.io_reason.replace(['\r', '\n'], " "));
     text.fields(&state.facts.io_figures);
-    let MemoryFigures { tables, timers, timer_records, entries, slack, committed } =
+    let MemoryFigures { segments, tables, timers, timer_records, entries, slack, committed } =
         state.keyspace.memory();
     text.fields(&[
+        ("keyspace_segments", segments),
         ("keyspace_table_bytes", tables),
         ("keyspace_entry_bytes", entries),
         ("keyspace_entry_slack_bytes", slack),
         ("keyspace_entry_committed_bytes", committed),
         ("keyspace_timer_bytes", timers),
         ("keyspace_timer_records", timer_records),
+    ]);
+    let overdue_ms = state.keyspace.next_deadline().map(|at_ms| state.clock.unix_ms() - at_ms);
+    text.field("expiry_lag_ms", overdue_ms.unwrap_or(0).max(0));
+    gate(text, state);
+    snapshot(text, state);
+    text.fields(&[
         ("paused", usize::from(state.paused())),
         ("slowlog_entries", state.slowlog.len()),
         ("monitors", state.monitors.len()),
@@ -371,4 +378,22 @@ pub fn sidering(text: &mut Text, state: &mut State) {
     text.field("client_query_buffer_limit_disconnections", stats.query_buffer_disconnections);
     text.field("client_output_buffer_limit_disconnections", stats.output_buffer_disconnections);
     text.field("peak_resident_human", human(sys::usage(Who::Process).peak_resident_bytes));
+}
+
+/// Replies that wait for the disk: with `appendfsync always`.
+fn gate(text: &mut Text, state: &State) {
+    text.field("gate_groups_written", state.append.written);
+    text.field("gate_groups_durable", state.append.durable);
+    text.field("gate_clients_waiting", state.append.waiting);
+}
+
+/// The snapshot that is being taken, for the file or for the log.
+fn snapshot(text: &mut Text, state: &State) {
+    let purposes = [(Purpose::Save, "save"), (Purpose::Rewrite, "rewrite")];
+    let running = purposes.iter().find(|(purpose, _)| state.background.is_now(*purpose));
+    let progress = state.background.progress;
+    text.field("snapshot", running.map_or("none", |(_, name)| name));
+    text.field("snapshot_keys_written", progress.keys);
+    text.field("snapshot_keys_total", progress.keys_total);
+    text.field("snapshot_buffered_bytes", progress.buffered);
 }

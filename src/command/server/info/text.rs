@@ -42,6 +42,10 @@ impl Text {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
 }
 
 /// A name as a field or part of one: what INFO uses as punctuation becomes `_`.
