@@ -308,7 +308,14 @@ impl State {
         let mut out = take(&mut client.output);
         let (protocol, db, reply_at) = (client.protocol, client.db as usize, out.len());
         let args = blocked.args.args();
-        let mut ctx = Ctx { args, reply: Reply { out: &mut out, protocol }, state: self, id, db };
+        let mut ctx = Ctx {
+            args,
+            reply: Reply { out: &mut out, protocol },
+            state: self,
+            id,
+            db,
+            meanwhile: None,
+        };
         reply(&mut ctx);
         settle(&mut ctx, reply_at);
         let Some(client) = self.clients.get_mut(id) else { return };

@@ -55,7 +55,10 @@ pub fn call(ctx: &mut Ctx<'_>, id: CommandId) {
     }
     if nanos >= LONG_NANOS {
         ctx.state.stages.note_long(id, nanos);
-        ctx.state.tick();
+        // For a script and a transaction, and for whoever is served during one, time stands still.
+        if !ctx.client().has(ClientFlags::EXECUTING) && !ctx.state.scripts.is_busy() {
+            ctx.state.tick();
+        }
         let fast = command.flags.has(Flags::FAST);
         ctx.state.note_latency(if fast { Event::FastCommand } else { Event::Command }, nanos);
     }

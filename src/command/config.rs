@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::ctx::Ctx;
 use super::help::reply_help;
-use super::spec::{Arg, Command, Flags, Group};
+use super::spec::{ADMIN_UNSCRIPTED, Arg, Command, Flags, Group};
 use super::state::{Request, State};
 use crate::base::{alloc, log, sys};
 use crate::clerk::files::replace;
@@ -69,9 +69,6 @@ const CONFIG: &[Command] = &[
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .args(&[Arg::block("data", &[Arg::string("parameter"), Arg::string("value")]).multiple()]),
 ];
-
-const ADMIN_UNSCRIPTED: Flags =
-    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
 /// CONFIG GET parameter [parameter ...]
 fn config_get(ctx: &mut Ctx) -> Outcome {

@@ -8,6 +8,15 @@ use crate::resp::{Args, Reply};
 use crate::session::{Client, ClientId, ReplyMode};
 use crate::types::{StringRef, ValueRef};
 
+/// Lets others be served while a command goes on for long.
+pub trait Meanwhile {
+    /// Serves them once. Nothing of theirs changes the data set.
+    fn serve(&mut self, state: &mut State);
+
+    /// Ends that: the command that went on for long is over.
+    fn end(&mut self, state: &mut State);
+}
+
 /// One call in execution.
 pub struct Ctx<'a> {
     pub args: Args<'a>,
@@ -16,6 +25,8 @@ pub struct Ctx<'a> {
     pub id: ClientId,
     /// Index of the selected database.
     pub db: usize,
+    /// For commands whose row says that they may last; with none everybody waits.
+    pub meanwhile: Option<&'a mut (dyn Meanwhile + 'static)>,
 }
 
 impl<'a> Ctx<'a> {

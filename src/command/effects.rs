@@ -63,13 +63,29 @@ impl Effects {
 
     /// What was collected since [`Effects::clear`]: whole units.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes[..self.whole_len()]
     }
 
-    /// Forgets what was collected.
+    /// Whether nothing was collected, not even of a unit in progress.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    fn whole_len(&self) -> usize {
+        if self.unit_records > 0 { self.unit_at } else { self.bytes.len() }
+    }
+
+    /// Forgets what was collected, but for a unit in progress.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.bytes.drain(..self.whole_len());
+        self.unit_at = 0;
         self.bytes.shrink_to(KEPT_BYTES);
+    }
+
+    /// Forgets the unit in progress and collects nothing from now on: the server ends in its middle.
+    pub fn seal(&mut self) {
+        self.bytes.truncate(self.whole_len());
+        (self.on, self.unit_records) = (false, 0);
     }
 
     /// Makes the next record say its database, because a file begins with it.
@@ -185,7 +201,8 @@ impl Ctx<'_> {
         if writes && !told && self.state.changes > changes_before {
             self.state.effects.push_call(self.db, &self.args);
         }
-        if !self.client().has(ClientFlags::EXECUTING) {
+        // While a script goes on the unit is its, whoever is served.
+        if !self.client().has(ClientFlags::EXECUTING) && !self.state.scripts.is_busy() {
             self.state.effects.end_unit();
         }
     }
@@ -273,9 +290,28 @@ mod tests {
         effects.end_unit();
         effects.begin_file();
         push(&mut effects, 3, "DEL e");
+        effects.end_unit();
         let expected =
             "SELECT 3,DEL a,DEL b,MULTI,SELECT 1,DEL c,SELECT 3,DEL d,EXEC,SELECT 3,DEL e";
         assert_eq!(lines(&effects).join(","), expected);
+    }
+
+    #[test]
+    fn of_a_unit_in_progress_nothing_is_written() {
+        let mut effects = effects();
+        push(&mut effects, 0, "DEL a");
+        effects.end_unit();
+        push(&mut effects, 0, "DEL b");
+        push(&mut effects, 0, "DEL c");
+        assert_eq!(lines(&effects).join(","), "SELECT 0,DEL a");
+        effects.clear();
+        push(&mut effects, 0, "DEL d");
+        assert!(effects.bytes().is_empty());
+        effects.end_unit();
+        assert_eq!(lines(&effects).join(","), "MULTI,DEL b,DEL c,DEL d,EXEC");
+        push(&mut effects, 0, "DEL e");
+        effects.seal();
+        assert!(lines(&effects).join(",").ends_with("EXEC") && !effects.is_on());
     }
 
     #[test]

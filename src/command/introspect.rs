@@ -133,7 +133,7 @@ fn info(ctx: &mut Ctx) -> Outcome {
     let names = ctx.args.from(2);
     ctx.reply.array(names.len());
     for name in names {
-        match find(&ctx.state.table, name) {
+        match ctx.state.table.named(name) {
             Some(id) => write_info(&ctx.state.table, id, &mut ctx.reply),
             None => ctx.reply.null(),
         }
@@ -146,7 +146,7 @@ fn docs(ctx: &mut Ctx) -> Outcome {
     let table = &ctx.state.table;
     let ids: Vec<CommandId> = match ctx.args.len() {
         2 => table.commands().map(|(id, _)| id).collect(),
-        _ => ctx.args.from(2).filter_map(|name| find(table, name)).collect(),
+        _ => ctx.args.from(2).filter_map(|name| table.named(name)).collect(),
     };
     write_docs_of(table, &ids, &mut ctx.reply);
     Ok(())
@@ -273,17 +273,6 @@ fn help(ctx: &mut Ctx) -> Outcome {
         ],
     );
     Ok(())
-}
-
-/// The row called `name` or `container|name`, in any case.
-fn find(table: &Table, name: &[u8]) -> Option<CommandId> {
-    let mut parts = name.split(|byte| *byte == b'|');
-    let id = table.lookup(parts.next()?)?;
-    match (parts.next(), parts.next()) {
-        (None, _) => Some(id),
-        (Some(subcommand), None) => table.subcommand(id, subcommand),
-        (Some(_), Some(_)) => None,
-    }
 }
 
 /// The name under which a row is described: its own, whatever `rename-command` made of it.

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::hash;
+use super::script::functions::{Clash, Haste};
 use super::state::State;
 use crate::base::sys;
 use crate::config::Config;
@@ -96,6 +97,13 @@ pub(super) struct Inflow<'a, H: Host> {
 impl<H: Host> Target for Inflow<'_, H> {
     fn keyspace(&mut self) -> &mut Keyspace {
         &mut self.host.state().keyspace
+    }
+
+    fn function(&mut self, text: &[u8], replace: bool) -> Result<(), String> {
+        let State { functions, clock, .. } = self.host.state();
+        let clash = if replace { Clash::Replace } else { Clash::Refuse };
+        let loaded = functions.load(clock, text, clash, Haste::Unlimited);
+        loaded.map(drop).map_err(|reason| String::from_utf8_lossy(reason.text()).into_owned())
     }
 
     fn took(&mut self, bytes: u64) {

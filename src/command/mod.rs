@@ -54,7 +54,7 @@ mod wait;
 pub mod zset;
 
 pub use crate::resp::Args;
-pub use ctx::Ctx;
+pub use ctx::{Ctx, Meanwhile};
 pub use limit::{ControlGroup, MemoryLimit};
 pub use spec::Command;
 pub use state::{Pause, Request, State};
@@ -131,4 +131,5 @@ const GROUPS: &[&[Command]] = &[
     debug::COMMANDS,
     introspect::COMMANDS,
     script::COMMANDS,
+    script::functions::COMMANDS,
 ];

@@ -96,7 +96,7 @@ impl<H: Host> Replay for Replayer<'_, H> {
         let db = client.db as usize;
         self.reply.clear();
         let reply = Reply { out: &mut self.reply, protocol: Protocol::Resp2 };
-        let mut ctx = Ctx { args, reply, state, id: self.client, db };
+        let mut ctx = Ctx { args, reply, state, id: self.client, db, meanwhile: None };
         // What was refused then is not in the log. What is refused now was logged by a server that
         // knew better, or changed nothing: Redis goes on as well.
         if let Err(reject) = handler(&mut ctx) {
@@ -124,6 +124,7 @@ impl<H: Host> Replay for Replayer<'_, H> {
     fn begin_anew(&mut self) {
         let state = self.host.state();
         state.keyspace.flush(None, FlushMode::Sync);
+        state.functions.clear();
         if let Some(client) = state.clients.get_mut(self.client) {
             client.db = 0;
         }

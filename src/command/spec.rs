@@ -27,6 +27,8 @@ pub struct Command {
     /// The argument that names an element of the collection at the first key, whose memory is worth
     /// to be asked for ahead.
     pub element: Option<usize>,
+    /// It may go on for long, and lets others be served meanwhile.
+    pub lasts: bool,
     /// Keys in positions that the specs cannot describe (`movablekeys`).
     pub extract_keys: Option<KeyExtractor>,
     /// The channels that a call names, as far as that takes permission.
@@ -65,6 +67,7 @@ impl Command {
             acl: Categories(0),
             keys: &[],
             element: None,
+            lasts: false,
             extract_keys: None,
             channels: None,
             summary: "",
@@ -107,6 +110,11 @@ impl Command {
 
     pub const fn element(mut self, index: usize) -> Command {
         self.element = Some(index);
+        self
+    }
+
+    pub const fn lasts(mut self) -> Command {
+        self.lasts = true;
         self
     }
 
@@ -235,6 +243,10 @@ bit_set! {
         SYSCMD = 22, "";
     }
 }
+
+/// Of commands that manage the server, at any time but not from scripts.
+pub const ADMIN_UNSCRIPTED: Flags =
+    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 
 bit_set! {
     /// ACL categories, in the order of ACL CAT.

@@ -8,7 +8,7 @@ use super::effects::Effects;
 use super::evict::Eviction;
 use super::limit::MemoryLimit;
 use super::output::Laggards;
-use super::script::Scripts;
+use super::script::{Functions, Scripts};
 use super::server::background::Background;
 use super::server::save::Snapshots;
 use super::stages::Tracked;
@@ -85,6 +85,8 @@ pub struct State {
     pub effects: Effects,
     /// The scripts that are known.
     pub scripts: Scripts,
+    /// The libraries that are loaded.
+    pub functions: Functions,
     /// Clients that wait for keys.
     pub blocking: Blocking,
     /// What handlers ask of the server, served after the batch.

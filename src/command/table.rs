@@ -139,6 +139,13 @@ impl Table {
         self.row(container).children.iter().find(named).copied()
     }
 
+    /// The row that `name` or `container|name` calls, in any case.
+    pub fn named(&self, name: &[u8]) -> Option<CommandId> {
+        let mut parts = name.splitn(2, |byte| *byte == b'|');
+        let id = self.lookup(parts.next()?)?;
+        parts.next().map_or(Some(id), |subcommand| self.subcommand(id, subcommand))
+    }
+
     /// The row that a call executes: the command, or its subcommand.
     pub fn resolve(&self, name: &[u8], sub: Option<&[u8]>) -> Option<CommandId> {
         let id = self.lookup(name)?;

@@ -30,6 +30,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(1)
         .of(Group::Transactions)
         .flags(Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::SKIP_SLOWLOG))
+        .lasts()
         .acl(Categories::TRANSACTION)
         .summary("Executes all commands in a transaction.")
         .complexity("Depends on commands in the transaction")
@@ -112,6 +113,7 @@ fn run(ctx: &mut Ctx, queued: &Queued) {
         state: &mut *ctx.state,
         id: ctx.id,
         db,
+        meanwhile: ctx.meanwhile.as_deref_mut(),
     };
     // What may be done can have changed since it was queued.
     if let Err(reject) = acl::gate_in_exec(&mut inner, queued.command) {

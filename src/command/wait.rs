@@ -68,7 +68,7 @@ fn waitaof(ctx: &mut Ctx) -> Outcome {
         return Err(errors::WAITAOF_WITHOUT_LOG.into());
     }
     // All that was written so far, by whomever: that is what one sync covers.
-    let unwritten = !ctx.state.effects.bytes().is_empty();
+    let unwritten = !ctx.state.effects.is_empty();
     let group = ctx.state.append.written + u64::from(unwritten);
     let is_durable = local == 0 || group <= ctx.state.append.durable;
     if is_durable && replicas == 0 || !ctx.may_block() {

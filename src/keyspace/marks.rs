@@ -86,6 +86,11 @@ impl Marks {
         self.seen.replace(0)
     }
 
+    /// Notes a group that was taken before, by whom others were let in meanwhile.
+    pub fn see_group(&self, group: u64) {
+        self.seen.set(self.seen.get().max(group));
+    }
+
     fn part(&self, hash: u64) -> &Cell<u64> {
         let parts = self.parts.get().expect("enabled");
         &parts[(hash >> (POSITION_BITS - PARTS_BITS)) as usize % parts.len()]

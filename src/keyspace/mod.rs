@@ -193,6 +193,11 @@ impl Keyspace {
         self.shared.marks.take_seen()
     }
 
+    /// Puts back what [`Keyspace::take_seen`] took.
+    pub fn see_group(&mut self, group: u64) {
+        self.shared.marks.see_group(group);
+    }
+
     /// The last group of the log that has a write.
     pub fn last_marked(&self) -> u64 {
         self.shared.marks.last()

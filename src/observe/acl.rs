@@ -30,12 +30,31 @@ impl Reason {
     }
 }
 
+/// What a call that was denied was part of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Context {
+    Nothing,
+    /// A transaction, while it is queued or run.
+    Transaction,
+    Script,
+}
+
+impl Context {
+    /// The word of ACL LOG.
+    pub fn name(self) -> &'static str {
+        match self {
+            Context::Nothing => "toplevel",
+            Context::Transaction => "multi",
+            Context::Script => "lua",
+        }
+    }
+}
+
 /// What a client did when it was denied something.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Denial {
     pub reason: Reason,
-    /// In a transaction, while it is queued or run.
-    pub in_multi: bool,
+    pub context: Context,
     /// The command, key or channel.
     pub object: Box<[u8]>,
     pub user: Box<[u8]>,
@@ -43,9 +62,9 @@ pub struct Denial {
 
 impl Denial {
     /// A denial with texts of bounded length.
-    pub fn new(reason: Reason, in_multi: bool, object: &[u8], user: &[u8]) -> Denial {
+    pub fn new(reason: Reason, context: Context, object: &[u8], user: &[u8]) -> Denial {
         let bounded = |text: &[u8]| text[..text.len().min(TEXT_BYTES_MAX)].into();
-        Denial { reason, in_multi, object: bounded(object), user: bounded(user) }
+        Denial { reason, context, object: bounded(object), user: bounded(user) }
     }
 }
 
@@ -118,7 +137,7 @@ mod tests {
     use super::*;
 
     fn push(log: &mut AclLog, object: &str, now_ms: i64) {
-        let denial = Denial::new(Reason::Key, false, object.as_bytes(), b"user");
+        let denial = Denial::new(Reason::Key, Context::Nothing, object.as_bytes(), b"user");
         log.push(denial, "client".into(), now_ms, 12);
     }
 

@@ -10,7 +10,7 @@ pub mod loading;
 pub mod slowlog;
 pub mod stats;
 
-pub use acl::{AclEntry, AclLog, Denial, Reason};
+pub use acl::{AclEntry, AclLog, Context, Denial, Reason};
 pub use append::AppendFacts;
 pub use durations::Durations;
 pub use latency::Latency;

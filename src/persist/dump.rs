@@ -1,4 +1,5 @@
-//! The payload of DUMP and RESTORE: one value as a snapshot has it, with a footer.
+//! The payload of DUMP and RESTORE: one value as a snapshot has it, with a footer; and that of all
+//! functions.
 //!
 //! ```text
 //! kind 1 | value | RDB version 2 | CRC64 of all before 8
@@ -9,12 +10,13 @@
 //!
 //! Invariant: a value that comes out of a payload is sound, whoever made the payload.
 
-use super::rdb::format::is_known;
+use super::rdb::format::{VERSION, is_known};
 use super::rdb::load::{self, Options, load_value};
 use super::rdb::save::{self, Chunk};
 use crate::base::crc::crc64;
 use crate::base::lzf::Compressor;
 use crate::types::{Value, ValueRef};
+use std::rc::Rc;
 
 const VERSION_BYTES: usize = 2;
 const FOOTER_BYTES: usize = VERSION_BYTES + 8;
@@ -37,16 +39,27 @@ pub fn dump(value: ValueRef<'_>, compress: bool) -> Vec<u8> {
         true => chunk.finish(&mut Compressor::new(), &mut payload),
         false => payload.extend_from_slice(chunk.bytes()),
     }
-    payload.extend_from_slice(&(save::version_of(value) as u16).to_le_bytes());
+    seal(payload, save::version_of(value))
+}
+
+/// The payload of the libraries of functions with these texts: what a snapshot begins with, with the
+/// same footer.
+pub fn dump_functions(texts: &[Rc<[u8]>], compress: bool) -> Vec<u8> {
+    let (mut chunk, mut payload) = (Chunk::new(compress), Vec::new());
+    save::functions(&mut chunk, texts);
+    chunk.finish(&mut Compressor::new(), &mut payload);
+    seal(payload, VERSION)
+}
+
+/// Adds the footer.
+fn seal(mut payload: Vec<u8>, version: u32) -> Vec<u8> {
+    payload.extend_from_slice(&(version as u16).to_le_bytes());
     payload.extend_from_slice(&crc64(&payload).to_le_bytes());
     payload
 }
 
-/// The value that `payload` holds.
-///
-/// # Errors
-/// It is refused.
-pub fn restore(payload: &[u8], options: &Options) -> Result<Value, Refusal> {
+/// The content of a payload, and the version that it is written in.
+fn open<'p>(payload: &'p [u8], options: &Options) -> Result<(&'p [u8], u32), Refusal> {
     let (content, footer) = payload.split_last_chunk::<FOOTER_BYTES>().ok_or(Refusal::Footer)?;
     let [low, high, sum @ ..] = *footer;
     let version = u32::from(u16::from_le_bytes([low, high]));
@@ -54,7 +67,25 @@ pub fn restore(payload: &[u8], options: &Options) -> Result<Value, Refusal> {
     if !is_known(version) || options.checksum && crc64(summed) != u64::from_le_bytes(sum) {
         return Err(Refusal::Footer);
     }
+    Ok((content, version))
+}
+
+/// The value that `payload` holds.
+///
+/// # Errors
+/// It is refused.
+pub fn restore(payload: &[u8], options: &Options) -> Result<Value, Refusal> {
+    let (content, version) = open(payload, options)?;
     let refuse = |reason: load::Reason| Refusal::Content(reason.to_string());
     let value = load_value(content, version, options).map_err(refuse)?;
     value.ok_or_else(|| Refusal::Content("the value has no elements".into()))
+}
+
+/// The texts of the libraries that `payload` holds.
+///
+/// # Errors
+/// It is refused.
+pub fn restore_functions(payload: &[u8], options: &Options) -> Result<Vec<Vec<u8>>, Refusal> {
+    let (content, _) = open(payload, options)?;
+    load::load_functions(content, options).map_err(|reason| Refusal::Content(reason.into()))
 }

@@ -57,8 +57,15 @@ impl Format {
     fn begin(self, chunk: &mut Chunk, header: &Header<'_>) {
         match self {
             Format::Rdb { .. } => save::header(chunk, header),
-            Format::Commands { annotate: true } => record::annotate(chunk.plain(), header.created),
-            Format::Commands { annotate: false } => {}
+            Format::Commands { annotate } => {
+                if annotate {
+                    record::annotate(chunk.plain(), header.created);
+                }
+                for text in &header.functions {
+                    let args = [&b"FUNCTION"[..], b"LOAD", text];
+                    record::push(chunk.plain(), args.into_iter());
+                }
+            }
         }
     }
 
@@ -401,6 +408,7 @@ mod tests {
             created: 0,
             used_memory: 0,
             aof_base: false,
+            functions: Vec::new(),
         };
         let format = Format::Rdb { compress: false, checksum: false };
         for parts in 0..2 {

@@ -185,6 +185,7 @@ texts! {
     BUSY_FUNCTION = "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
     REPLICA_KEYSPACE = "ERR Replica can't interact with the keyspace";
     NO_REPLICAS = "NOREPLICAS Not enough good replicas to write.";
+    UNKILLABLE = "UNKILLABLE Sorry the script already executed write commands against the dataset. You can either wait the script termination or kill the server in a hard way using the SHUTDOWN NOSAVE command.";
     NOT_BUSY = "NOTBUSY No scripts in execution right now.";
     READ_ONLY_SCRIPT = "ERR Can not execute a script with write flag using *_ro command.";
     SCRIPT_OUT_OF_MEMORY = "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'";

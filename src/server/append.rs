@@ -7,7 +7,7 @@
 //! Invariant: records are written in order, each once; nothing is synced again after an error.
 
 use super::gate::Gate;
-use super::{Server, restore};
+use super::{Turn, restore};
 use crate::base::clock::{Stamp, stamp};
 use crate::base::disk;
 use crate::base::sys::error_text;
@@ -92,22 +92,22 @@ impl Log {
     }
 }
 
-impl Server {
+impl Turn<'_> {
     /// Writes what the turn's commands did before anybody is told that it was done.
     pub(super) fn append_log(&mut self) {
-        if self.log.writer.is_none() {
+        if self.works.log.writer.is_none() {
             return;
         }
-        if self.log.broken {
+        if self.works.log.broken {
             self.state.effects.clear();
         }
         let now_ms = self.state.clock.unix_ms();
-        let waits = self.log.retry_ms.is_some_and(|at_ms| now_ms < at_ms);
+        let waits = self.works.log.retry_ms.is_some_and(|at_ms| now_ms < at_ms);
         if waits && self.state.effects.memory() > KEPT_BYTES_MAX {
             self.give_up_log();
         } else if !waits && !self.state.effects.bytes().is_empty() {
             self.write_records();
-        } else if self.state.keyspace.last_marked() == self.log.gate.next_group() {
+        } else if self.state.keyspace.last_marked() == self.works.log.gate.next_group() {
             // A change that leaves no record: who saw it waits for what was written before.
             self.end_group();
         }
@@ -116,13 +116,13 @@ impl Server {
 
     /// Later writes belong to another group.
     fn end_group(&mut self) {
-        self.state.append.written = self.log.gate.wrote();
-        self.state.keyspace.begin_group(self.log.gate.next_group());
+        self.state.append.written = self.works.log.gate.wrote();
+        self.state.keyspace.begin_group(self.works.log.gate.next_group());
     }
 
     fn write_records(&mut self) {
         let start = stamp();
-        let (log, effects) = (&mut self.log, &mut self.state.effects);
+        let (log, effects) = (&mut self.works.log, &mut self.state.effects);
         let Some(writer) = &mut log.writer else { return };
         let config = &self.state.config;
         let always = config.appendfsync == Appendfsync::Always;
@@ -141,7 +141,7 @@ impl Server {
         self.state.append.size = writer.offset();
         self.state.note_latency_since(Event::AofWrite, start);
         self.end_group();
-        if self.log.retry_ms.take().is_some() {
+        if self.works.log.retry_ms.take().is_some() {
             log::warn!("AOF write error looks solved, Redis can write again.");
             self.state.append.write_error = None;
             self.state.apply_disk_errors();
@@ -156,7 +156,7 @@ impl Server {
         self.state.apply_disk_errors();
         match act {
             Act::Later => {
-                self.log.retry_ms = Some(self.state.clock.unix_ms() + RETRY_INTERVAL_MS);
+                self.works.log.retry_ms = Some(self.state.clock.unix_ms() + RETRY_INTERVAL_MS);
             }
             _ => self.give_up_log(),
         }
@@ -164,13 +164,13 @@ impl Server {
 
     /// Leaves the file that grows as it is. There is a log again once there is a new base.
     fn give_up_log(&mut self) {
-        (self.log.broken, self.log.retry_ms) = (true, None);
+        (self.works.log.broken, self.works.log.retry_ms) = (true, None);
         self.state.append.needs_base = true;
         self.state.effects.clear();
     }
 
     fn sync_log_if_due(&mut self, now_ms: i64) {
-        let log = &self.log;
+        let log = &self.works.log;
         if log.gate.is_syncing() || !log.gate.has_unsynced() {
             return;
         }
@@ -184,7 +184,7 @@ impl Server {
             Appendfsync::No => false,
         };
         if due {
-            self.log.next_sync_ms = now_ms + SYNC_INTERVAL_MS;
+            self.works.log.next_sync_ms = now_ms + SYNC_INTERVAL_MS;
             self.sync_log();
         }
     }
@@ -192,7 +192,7 @@ impl Server {
     /// Unix time in milliseconds at which the log has something to do. A sync that a snapshot holds
     /// back is due with the end of that.
     pub(super) fn next_log_ms(&self) -> Option<i64> {
-        let log = &self.log;
+        let log = &self.works.log;
         let waits = self.state.config.appendfsync == Appendfsync::Everysec
             && log.gate.has_unsynced()
             && !log.gate.is_syncing()
@@ -209,21 +209,21 @@ impl Server {
 
     /// Begins a sync of what was written.
     fn sync_log(&mut self) {
-        let Some(writer) = &self.log.writer else { return };
+        let Some(writer) = &self.works.log.writer else { return };
         let file = Arc::clone(writer.file());
-        self.log.sync_start = stamp();
-        self.log.gate.sync_begins();
+        self.works.log.sync_start = stamp();
+        self.works.log.gate.sync_begins();
         self.state.append.syncing = true;
-        self.driver.submit(Op::Sync { file });
+        self.works.driver.submit(Op::Sync { file });
     }
 
     /// Begins a sync ahead of one that is waited for, so that little is left for that; false while one
     /// is in flight.
     pub(super) fn sync_ahead(&mut self) -> bool {
-        if self.log.gate.is_syncing() {
+        if self.works.log.gate.is_syncing() {
             return false;
         }
-        if self.log.gate.has_unsynced() && !self.state.append.needs_base {
+        if self.works.log.gate.has_unsynced() && !self.state.append.needs_base {
             self.sync_log();
         }
         true
@@ -232,13 +232,13 @@ impl Server {
     /// The sync in flight is over.
     pub(super) fn log_synced(&mut self, result: Result<(), IoError>) {
         if self.state.config.appendfsync == Appendfsync::Always {
-            self.state.note_latency_since(Event::AofFsyncAlways, self.log.sync_start);
+            self.state.note_latency_since(Event::AofFsyncAlways, self.works.log.sync_start);
         }
         self.state.append.syncing = false;
         match result {
             Ok(()) => {
-                let waiting = self.log.gate.synced();
-                let durable = self.log.gate.durable();
+                let waiting = self.works.log.gate.synced();
+                let durable = self.works.log.gate.durable();
                 self.let_go(waiting);
                 if !self.state.append.needs_base {
                     self.state.append.durable = durable;
@@ -250,7 +250,7 @@ impl Server {
     }
 
     fn sync_failed(&mut self, error: IoError) {
-        self.log.gate.sync_failed();
+        self.works.log.gate.sync_failed();
         match policy::after_sync(promise(self.state.config.appendfsync)) {
             Act::Exit => exit_unanswered("fsync", &error.to_string()),
             _ => {
@@ -266,7 +266,7 @@ impl Server {
     /// then: a crash may leave the end of one file torn, but not with another one behind it.
     pub(super) fn log_goes_on_in(&mut self, file: Arc<File>, manifest: Manifest) {
         let place = self.log_place();
-        let log = &mut self.log;
+        let log = &mut self.works.log;
         match &mut log.writer {
             Some(writer) => {
                 if !log.unbased {
@@ -286,7 +286,7 @@ impl Server {
                 self.state.apply_followers();
             }
         }
-        let log = &mut self.log;
+        let log = &mut self.works.log;
         (log.broken, log.retry_ms, log.cut) = (false, None, log.gate.written());
         self.state.append.size = 0;
         // What could not be written is in the base that begins now.
@@ -304,7 +304,7 @@ impl Server {
         manifest: Manifest,
         bytes: u64,
     ) -> Result<(), String> {
-        let log = &mut self.log;
+        let log = &mut self.works.log;
         let Some(writer) = &mut log.writer else { return Ok(()) };
         writer.set_manifest(manifest);
         log.unbased = false;
@@ -323,21 +323,21 @@ impl Server {
 
     /// A rewrite failed. If the file that grows was to follow its base, it follows nothing.
     pub(super) fn log_was_not_rewritten(&mut self) {
-        self.log.broken |= self.state.append.needs_base;
+        self.works.log.broken |= self.state.append.needs_base;
         self.delete_unbased();
     }
 
     /// Deletes the file that grew without ever getting a base.
     fn delete_unbased(&mut self) {
-        if let Some(writer) = self.log.writer.as_ref().filter(|_| self.log.unbased) {
-            self.clerk.give(Job::Delete(writer.place().unbased_path()));
+        if let Some(writer) = self.works.log.writer.as_ref().filter(|_| self.works.log.unbased) {
+            self.works.clerk.give(Job::Delete(writer.place().unbased_path()));
         }
     }
 
     /// Keeps no log any more; who waits for it goes on.
     fn end_log(&mut self) {
         self.delete_unbased();
-        (self.log.writer, self.log.unbased) = (None, true);
+        (self.works.log.writer, self.works.log.unbased) = (None, true);
         self.state.append = AppendFacts::default();
         self.state.effects.set_on(false);
         self.state.apply_followers();
@@ -347,18 +347,18 @@ impl Server {
 
     /// Lets all output go that waits.
     pub(super) fn open_gate(&mut self) {
-        let waiting = self.log.gate.open_all();
+        let waiting = self.works.log.gate.open_all();
         self.let_go(waiting);
     }
 
     fn let_go(&mut self, waiting: Vec<ClientId>) {
-        self.state.append.waiting = self.log.gate.waiting();
+        self.state.append.waiting = self.works.log.gate.waiting();
         waiting.into_iter().for_each(|id| self.state.make_writable(id));
     }
 
     /// Begins or ends the log as `appendonly` says.
     pub(super) fn apply_appendonly(&mut self) {
-        match (self.state.config.appendonly, self.log.writer.is_some()) {
+        match (self.state.config.appendonly, self.works.log.writer.is_some()) {
             (true, false) => {
                 (self.state.append.is_on, self.state.append.needs_base) = (true, true);
                 self.state.apply_durability();
@@ -386,7 +386,7 @@ impl Server {
 
     /// Where the log is, or would be.
     pub(super) fn log_place(&self) -> Place {
-        match &self.log.writer {
+        match &self.works.log.writer {
             Some(writer) => writer.place().clone(),
             None => restore::place(&self.state.config),
         }
@@ -398,10 +398,10 @@ impl Server {
     /// A text for the log.
     pub(super) fn flush_log(&mut self) -> Result<(), String> {
         // What was to be tried again later is tried now.
-        self.log.retry_ms = self.log.retry_ms.map(|_| 0);
+        self.works.log.retry_ms = self.works.log.retry_ms.map(|_| 0);
         self.append_log();
-        let Some(writer) = &mut self.log.writer else { return Ok(()) };
-        if !self.log.broken {
+        let Some(writer) = &mut self.works.log.writer else { return Ok(()) };
+        if !self.works.log.broken {
             let synced = writer.growing().cut().and_then(|()| disk::sync(writer.file()));
             synced.unwrap_or_else(|error| self.sync_failed(error.into()));
         }

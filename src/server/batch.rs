@@ -59,6 +59,7 @@ impl Request {
 }
 
 /// Consecutive requests of one client out of one chunk, so that both are looked up once for all.
+#[derive(Clone)]
 pub struct Run {
     pub client: ClientId,
     /// The chunk they were received in.
@@ -66,8 +67,8 @@ pub struct Run {
     /// The chunk that the arguments lie in: the same, unless the request was inline and had to be
     /// unquoted.
     pub args_chunk: usize,
-    /// How many they are.
-    pub len: usize,
+    /// Their place among the requests.
+    pub requests: Range<usize>,
 }
 
 /// Requests in order of arrival.
@@ -77,14 +78,25 @@ pub struct Batch {
     pub spans: Vec<Span>,
     pub runs: Vec<Run>,
     pub requests: Vec<Request>,
+    /// Runs whose execution has begun.
+    begun: usize,
+    /// Some of the requests must wait.
+    pub held: bool,
 }
 
 impl Batch {
-    /// Forgets all requests. `runs` and `requests` were its vectors, kept for their capacity.
-    pub fn clear(&mut self, mut runs: Vec<Run>, mut requests: Vec<Request>) {
-        runs.clear();
-        requests.clear();
-        (self.runs, self.requests) = (runs, requests);
+    /// Begins the next run, if there is one.
+    pub fn begin_run(&mut self) -> Option<Run> {
+        let run = self.runs.get(self.begun)?;
+        self.begun += 1;
+        Some(run.clone())
+    }
+
+    /// Forgets all requests.
+    pub fn clear(&mut self) {
+        (self.begun, self.held) = (0, false);
+        self.runs.clear();
+        self.requests.clear();
         self.spans.clear();
         self.spans.shrink_to(SPANS_KEPT);
     }
@@ -96,7 +108,7 @@ impl Batch {
 
     /// Makes the requests that were added last a run, if there are any.
     pub fn add_run(&mut self, run: Run) {
-        if run.len > 0 {
+        if !run.requests.is_empty() {
             self.runs.push(run);
         }
     }

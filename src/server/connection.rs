@@ -3,7 +3,7 @@
 //! A connection's slot and generation in the driver are its key in the client table.
 
 use super::batch::{Chunk, Found, Request, Run};
-use super::{CLERK, LIMIT, METRICS, Server};
+use super::{CLERK, LIMIT, METRICS, Turn, Works};
 use crate::base::text::repr;
 use crate::command::client::list::line;
 use crate::command::tracking;
@@ -16,7 +16,7 @@ use std::mem::take;
 /// Bytes of a query buffer that the log shows.
 const LOGGED_INPUT_BYTES: usize = 64;
 
-impl Server {
+impl Turn<'_> {
     pub(super) fn handle(&mut self, completion: Completion) {
         match completion {
             Completion::Accepted { listener, conn } => self.accepted(listener, conn),
@@ -38,7 +38,7 @@ impl Server {
     }
 
     fn accepted(&mut self, listener: ListenerId, conn: ConnId) {
-        let Some(fd) = self.driver.fd(conn) else { return };
+        let Some(fd) = self.works.driver.fd(conn) else { return };
         let unix = self.is_unix(listener);
         let local = unix || net::is_loopback(fd);
         if self.state.clients.len() >= self.state.config.maxclients as usize {
@@ -67,35 +67,35 @@ impl Server {
         self.state.clients.insert(client);
         self.state.log_out(id);
         self.state.note_memory(id);
-        self.driver.submit(Op::Receive { conn });
+        self.works.driver.submit(Op::Receive { conn });
     }
 
     /// Tells a connection why it is not served, then closes it.
     fn turn_away(&mut self, conn: ConnId, text: &str) {
         let mut buf = Vec::with_capacity(text.len() + 8);
         buf.extend_from_slice(format!("-{text}\r\n").as_bytes());
-        self.driver.submit(Op::Send { conn, buf });
+        self.works.driver.submit(Op::Send { conn, buf });
     }
 
     fn received(&mut self, id: ClientId, lease: Lease) {
         self.state.stats.reads += 1;
         let limit = self.state.config.client_query_buffer_limit.min(self.state.piece_max());
-        let len = self.driver.bytes(&lease).len();
+        let len = self.works.driver.bytes(&lease).len();
         self.state.stats.net_input_bytes += len as u64;
         let Some(client) = self.state.clients.get_mut(id) else {
-            return self.driver.release(lease);
+            return self.works.driver.release(lease);
         };
         if client.flags.intersects(ClientFlags::DEAF) {
-            return self.driver.release(lease);
+            return self.works.driver.release(lease);
         }
         if client.pending.is_empty() && !client.flags.intersects(ClientFlags::WAITING) {
             return self.parse(id, Chunk::Lease(lease));
         }
-        append_pending(client, self.driver.bytes(&lease));
+        append_pending(client, self.works.driver.bytes(&lease));
         if client.has(ClientFlags::FULL) {
-            throttle(client, &mut self.driver);
+            throttle(client, &mut self.works.driver);
         }
-        self.driver.release(lease);
+        self.works.driver.release(lease);
         if client.input_bytes() as u64 > limit {
             return self.query_buffer_exceeded(id);
         }
@@ -118,19 +118,22 @@ impl Server {
     /// Adds the whole requests of a chunk to the batch, which is executed whenever it is full; an
     /// incomplete tail becomes the client's.
     fn parse(&mut self, id: ClientId, chunk: Chunk) {
-        let index = self.batch.chunks.len();
-        self.batch.chunks.push(chunk);
+        let index = self.works.batch.chunks.len();
+        self.works.batch.chunks.push(chunk);
+        let before = self.works.parsing.replace(id);
         let mut at = 0;
         while self.parse_run(id, index, &mut at) {
             self.execute();
         }
         self.keep_tail(id, index, at);
+        self.works.parsing = before;
     }
 
     /// Adds requests from `at` on to the batch and moves it behind them; true when the batch has to
     /// be executed before there can be more.
     fn parse_run(&mut self, id: ClientId, index: usize, at: &mut usize) -> bool {
-        let Server { state, batch, driver, .. } = self;
+        let Turn { state, works } = self;
+        let Works { batch, driver, .. } = &mut **works;
         let bulk_len_max = state.config.proto_max_bulk_len.min(state.piece_max());
         let Some(client) = state.clients.get_mut(id) else { return false };
         if client.flags.intersects(ClientFlags::DEAF.or(ClientFlags::WAITING)) {
@@ -173,11 +176,13 @@ impl Server {
         }
         let (len, inline) = (batch.requests.len() - first, unquoted.is_some());
         let plain = len - usize::from(inline);
-        batch.add_run(Run { client: id, chunk: index, args_chunk: index, len: plain });
+        let plain = first..first + plain;
+        batch.add_run(Run { client: id, chunk: index, args_chunk: index, requests: plain.clone() });
         if let Some(args) = unquoted {
             let args_chunk = batch.chunks.len();
             batch.chunks.push(Chunk::Owned(args));
-            batch.add_run(Run { client: id, chunk: index, args_chunk, len: 1 });
+            let requests = plain.end..plain.end + 1;
+            batch.add_run(Run { client: id, chunk: index, args_chunk, requests });
         }
         len == max || inline
     }
@@ -188,13 +193,13 @@ impl Server {
         if client.flags.intersects(ClientFlags::DEAF) {
             return;
         }
-        match &mut self.batch.chunks[index] {
+        match &mut self.works.batch.chunks[index] {
             // Nothing of it was executed: the whole allocation goes back.
             Chunk::Owned(bytes) if at == 0 && client.pending.is_empty() => {
                 client.pending = take(bytes);
             }
             chunk => {
-                let tail = &chunk.bytes(&self.driver)[at..];
+                let tail = &chunk.bytes(&self.works.driver)[at..];
                 if !tail.is_empty() {
                     client.pending.extend_from_slice(tail);
                 }
@@ -209,7 +214,7 @@ impl Server {
             let first = &client.pending[..client.pending.len().min(LOGGED_INPUT_BYTES)];
             log::warn!(
                 "Closing client that reached max query buffer length: {} (qbuf initial bytes: {})",
-                line(client, &self.state),
+                line(client, self.state),
                 repr(first)
             );
         }
@@ -248,7 +253,7 @@ impl Server {
         let Some(client) = self.state.clients.get_mut(id) else { return };
         client.flags.remove(ClientFlags::WRITABLE);
         if client.waiting_bytes() > UNCOUNTED_BYTES {
-            client.sending_bytes = self.driver.unsent(conn_id(id));
+            client.sending_bytes = self.works.driver.unsent(conn_id(id));
             if self.state.limit_output(id, 0) {
                 return;
             }
@@ -257,7 +262,7 @@ impl Server {
         let waiting = client.output.len();
         if client.has(ClientFlags::SENDING) {
             if waiting > FULL_BYTES {
-                throttle(client, &mut self.driver);
+                throttle(client, &mut self.works.driver);
             }
             return;
         }
@@ -267,8 +272,8 @@ impl Server {
             }
             return;
         }
-        if self.log.gate.holds(id, client.group) {
-            self.state.append.waiting = self.log.gate.waiting();
+        if self.works.log.gate.holds(id, client.group) {
+            self.state.append.waiting = self.works.log.gate.waiting();
             self.state.stages.note_held(id);
             return;
         }
@@ -278,20 +283,20 @@ impl Server {
         }
         let buf = client.output.take_block();
         (client.sending_bytes, client.sending_capacity) = (buf.len(), buf.capacity());
-        self.driver.submit(Op::Send { conn: conn_id(id), buf });
+        self.works.driver.submit(Op::Send { conn: conn_id(id), buf });
     }
 
     fn sent(&mut self, conn: ConnId, buf: Vec<u8>, bytes: usize, error: Option<IoError>) {
         // While there is too much data, a key would have to go for a block that is kept.
         if !self.state.is_memory_short() {
-            self.pool.put(buf);
+            self.works.pool.put(buf);
         }
         self.state.stats.writes += 1;
         self.state.stats.net_output_bytes += bytes as u64;
         let id = client_id(conn);
         let Some(client) = self.state.clients.get_mut(id) else {
             // A connection that was turned away; one that is closing ignores this.
-            return self.driver.submit(Op::Close { conn });
+            return self.works.driver.submit(Op::Close { conn });
         };
         client.flags.remove(ClientFlags::SENDING);
         (client.sending_bytes, client.sending_capacity) = (0, 0);
@@ -324,7 +329,7 @@ impl Server {
         }
         if client.has(ClientFlags::THROTTLED) {
             client.flags.remove(ClientFlags::THROTTLED);
-            self.driver.submit(Op::Receive { conn: conn_id(id) });
+            self.works.driver.submit(Op::Receive { conn: conn_id(id) });
         }
         if client.has(ClientFlags::FULL) {
             client.flags.remove(ClientFlags::FULL);
@@ -338,7 +343,7 @@ impl Server {
 
     /// Forgets a client and closes its connection. Its slot is free once the driver says so.
     pub(super) fn close(&mut self, id: ClientId) {
-        tracking::end(&mut self.state, id);
+        tracking::end(self.state, id);
         let Some(mut client) = self.state.clients.remove(id) else { return };
         self.state.client_memory.forget(&mut client);
         if let Some(transaction) = &client.transaction {
@@ -348,7 +353,7 @@ impl Server {
         self.state.forget_blocked(id);
         self.state.forget_replies(id);
         self.state.monitors.retain(|monitor| *monitor != id);
-        self.driver.submit(Op::Close { conn: conn_id(id) });
+        self.works.driver.submit(Op::Close { conn: conn_id(id) });
     }
 }
 
@@ -372,7 +377,7 @@ fn append_pending(client: &mut Client, bytes: &[u8]) {
     pending.extend_from_slice(bytes);
 }
 
-fn client_id(conn: ConnId) -> ClientId {
+pub(super) fn client_id(conn: ConnId) -> ClientId {
     ClientId { slot: conn.slot, generation: conn.generation }
 }
 

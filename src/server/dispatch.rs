@@ -8,7 +8,7 @@ use crate::command::pubsub::allowed_to_subscribers;
 use crate::command::spec::{Command, Flags};
 use crate::command::tracking::end_exception;
 use crate::command::transaction;
-use crate::command::{Args, Ctx, State};
+use crate::command::{Args, Ctx, Meanwhile, State};
 use crate::resp::errors::{self, Reject};
 use crate::resp::{Output, Protocol, ProtocolError, Reply};
 use crate::session::{Client, ClientFlags, ClientId, CommandId};
@@ -31,11 +31,13 @@ pub fn process(
     command: Option<CommandId>,
     args: Args<'_>,
     out: &mut Output,
+    meanwhile: Option<&mut (dyn Meanwhile + 'static)>,
 ) -> Verdict {
     let open = !state.paused()
         && !state.is_memory_short()
         && state.writes_refused.is_none()
-        && state.loading.is_none();
+        && state.loading.is_none()
+        && !state.scripts.is_busy();
     let Some(client) = state.clients.get_mut(id) else { return Verdict::Deaf };
     if let Some(verdict) = obstacle(client) {
         return verdict;
@@ -47,7 +49,7 @@ pub fn process(
     free.inspect(|&command| client.begin(command));
     state.keyspace.set_touch(!client.has(ClientFlags::NO_TOUCH));
     let mut reply_at = out.len();
-    let mut ctx = Ctx { args, reply: Reply { out, protocol }, state, id, db };
+    let mut ctx = Ctx { args, reply: Reply { out, protocol }, state, id, db, meanwhile };
     if let Some(command) = free {
         call(&mut ctx, command);
     } else {
@@ -69,7 +71,10 @@ pub fn process(
         end_exception(&mut ctx, command);
     }
     settle(&mut ctx, reply_at);
-    state.serve_blocked();
+    // What a script brought into being is not given away before its end.
+    if !state.scripts.is_busy() {
+        state.serve_blocked();
+    }
     Verdict::Served
 }
 
@@ -130,7 +135,9 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     }
     acl::gate(ctx, id)?;
     let reply_bytes = ctx.reply.out.capacity();
-    if ctx.state.is_out_of_memory(reply_bytes) && refused_out_of_memory(ctx, id) {
+    // Nothing is evicted in the middle of a script.
+    let short = !ctx.state.scripts.is_busy() && ctx.state.is_out_of_memory(reply_bytes);
+    if short && refused_out_of_memory(ctx, id) {
         return Err(errors::OUT_OF_MEMORY.into());
     }
     if let Some(reject) = refused_for_disk(ctx, row) {
@@ -141,6 +148,9 @@ fn gates(ctx: &mut Ctx<'_>, command: Option<CommandId>) -> Result<Pass, Reject> 
     }
     if ctx.state.loading.is_some() && refused_while_loading(ctx, row) {
         return Err(errors::LOADING.into());
+    }
+    if let Some(busy) = ctx.state.scripts.busy().filter(|_| !row.flags.has(Flags::ALLOW_BUSY)) {
+        return Err(busy.reject());
     }
     if flags.has(ClientFlags::MONITOR)
         && row.flags.intersects(Flags::READONLY.or(Flags::WRITE).or(Flags::MAY_REPLICATE))

@@ -1,9 +1,9 @@
 //! Executes a batch: first the memory of all its keys is asked for, then the requests run in order
 //! of arrival.
 
-use super::Server;
 use super::batch::{BATCH_REQUESTS_MAX, Batch, Chunk, Found, Request, Run};
 use super::dispatch::{self, Verdict};
+use super::{Turn, Works};
 use crate::base::clock::stamp;
 use crate::ds::dict::Dict;
 use crate::keyspace::{Db, KeyHash};
@@ -18,31 +18,34 @@ const PREFETCH_REQUESTS_MIN: usize = 3;
 /// Output that a client may have waiting before it has authenticated.
 const OUTPUT_UNAUTHENTICATED_BYTES_MAX: usize = 1024;
 
-impl Server {
+impl Turn<'_> {
     /// Runs what the batch holds. Its bytes stay until `release_chunks`.
     pub(super) fn execute(&mut self) {
-        let (runs, requests) = (take(&mut self.batch.runs), take(&mut self.batch.requests));
-        if requests.len() >= PREFETCH_REQUESTS_MIN {
-            self.prefetch(&runs, &requests);
+        if self.works.batch.requests.len() >= PREFETCH_REQUESTS_MIN {
+            self.prefetch();
         }
         self.state.stamp = stamp();
-        let (mut rest, mut held) = (&requests[..], false);
-        for run in &runs {
-            let (own, others) = rest.split_at(run.len);
-            held |= self.serve(run, own);
-            rest = others;
+        self.run_batch();
+        if self.works.batch.held {
+            for index in 0..self.works.batch.runs.len() {
+                self.keep_held(self.works.batch.runs[index].client);
+            }
         }
-        if held {
-            runs.iter().for_each(|run| self.keep_held(run.client));
+        self.works.batch.clear();
+    }
+
+    /// Runs what of the batch was not begun.
+    pub(super) fn run_batch(&mut self) {
+        while let Some(run) = self.works.batch.begin_run() {
+            self.serve(&run);
         }
-        self.batch.clear(runs, requests);
     }
 
     /// Gives the driver its buffers back once nothing refers to them.
     pub(super) fn release_chunks(&mut self) {
-        for chunk in self.batch.chunks.drain(..) {
+        for chunk in self.works.batch.chunks.drain(..) {
             if let Chunk::Lease(lease) = chunk {
-                self.driver.release(lease);
+                self.works.driver.release(lease);
             }
         }
     }
@@ -50,18 +53,17 @@ impl Server {
     /// Starts the memory accesses of all requests before the first one runs, step by step, each when
     /// the one before it has arrived: the segments' control bytes, the entries, and what the requests
     /// name in big collections.
-    fn prefetch(&self, runs: &[Run], requests: &[Request]) {
+    fn prefetch(&self) {
         let mut wanted = [None; BATCH_REQUESTS_MAX];
-        let (mut count, mut elements, mut rest) = (0, false, requests);
+        let (mut count, mut elements) = (0, false);
+        let Batch { chunks, spans, runs, requests, .. } = &self.works.batch;
         for run in runs {
-            let (own, others) = rest.split_at(run.len);
-            rest = others;
             let Some(client) = self.state.clients.get(run.client) else { continue };
             let db = self.state.keyspace.view(client.db as usize);
             let large = db.is_worth_prefetching();
-            let bytes = self.batch.chunks[run.args_chunk].bytes(&self.driver);
-            for request in own {
-                let args = request.args(&self.batch.spans, bytes);
+            let bytes = chunks[run.args_chunk].bytes(&self.works.driver);
+            for request in &requests[run.requests.clone()] {
+                let args = request.args(spans, bytes);
                 let Some(target) = self.target(request, args, db, large) else { continue };
                 if large {
                     db.prefetch_segment(target.hash);
@@ -99,22 +101,18 @@ impl Server {
         Some(Target { db, large, hash: db.hash(key), key, element })
     }
 
-    /// Runs consecutive requests of one client into one output buffer; true when some of them must
-    /// wait.
-    fn serve(&mut self, run: &Run, requests: &[Request]) -> bool {
+    /// Runs consecutive requests of one client into one output buffer.
+    fn serve(&mut self, run: &Run) {
         let id = run.client;
-        let Some(client) = self.state.clients.get_mut(id) else { return false };
+        let Some(client) = self.state.clients.get_mut(id) else { return };
         self.state.keyspace.take_seen();
         client.active_s = self.state.clock.unix_s();
         let mut out = take(&mut client.output);
         self.state.client_memory.note_output(client);
         if out.capacity() == 0 {
-            out = self.pool.take().into();
+            out = self.works.pool.take().into();
         }
-        let Batch { chunks, spans, .. } = &self.batch;
-        let bytes = chunks[run.args_chunk].bytes(&self.driver);
-        let mut held = false;
-        for request in requests {
+        for index in run.requests.clone() {
             let large = if out.len() > UNCOUNTED_BYTES { out.capacity() } else { 0 };
             if out.len() > FULL_BYTES {
                 self.state.set_full(id);
@@ -122,37 +120,49 @@ impl Server {
             if self.state.client_memory.is_over(large) {
                 self.state.evict_clients(Some((id, large)));
             }
-            let verdict = match request.found {
-                Found::Call(command) => {
-                    let args = request.args(spans, bytes);
-                    dispatch::process(&mut self.state, id, command, args, &mut out)
-                }
-                Found::Broken(error) => {
-                    dispatch::protocol_error(&mut self.state, id, error, &mut out)
-                }
-            };
-            match verdict {
+            match self.process(run, index, &mut out) {
                 Verdict::Served => {}
                 Verdict::Deaf => break,
-                Verdict::Waits => {
-                    held = true;
-                    let bytes = &chunks[run.chunk].bytes(&self.driver)[request.raw.clone()];
-                    if let Some(client) = self.state.clients.get_mut(id) {
-                        client.held.extend_from_slice(bytes);
-                    }
-                }
+                Verdict::Waits => self.hold(run, index),
             }
         }
         self.finish(id, out);
         self.state.note_memory(id);
-        held
+    }
+
+    /// Serves one request of a run.
+    fn process(&mut self, run: &Run, index: usize, out: &mut Output) -> Verdict {
+        let (state, works) = (&mut *self.state, &mut *self.works);
+        let Batch { chunks, spans, requests, .. } = &works.batch;
+        let request = &requests[index];
+        let command = match request.found {
+            Found::Call(command) => command,
+            Found::Broken(error) => return dispatch::protocol_error(state, run.client, error, out),
+        };
+        let args = request.args(spans, chunks[run.args_chunk].bytes(&works.driver));
+        if !command.is_some_and(|id| state.table.command(id).lasts) {
+            return dispatch::process(state, run.client, command, args, out, None);
+        }
+        // Others may be served before it ends, and their bytes come where these are.
+        let args = args.to_owned();
+        dispatch::process(state, run.client, command, args.args(), out, Some(works))
+    }
+
+    /// Sets a request aside with which its client has to wait.
+    fn hold(&mut self, run: &Run, index: usize) {
+        let Works { batch, driver, .. } = &mut *self.works;
+        batch.held = true;
+        let raw = batch.requests[index].raw.clone();
+        if let Some(client) = self.state.clients.get_mut(run.client) {
+            client.held.extend_from_slice(&batch.chunks[run.chunk].bytes(driver)[raw]);
+        }
     }
 
     /// Puts the output back with the client.
     fn finish(&mut self, id: ClientId, mut out: Output) {
         let client = self.state.clients.get_mut(id);
         let Some(client) = client.filter(|client| !client.has(ClientFlags::CLOSING)) else {
-            return self.pool.put(out.take_block());
+            return self.works.pool.put(out.take_block());
         };
         client.reveals(self.state.keyspace.take_seen());
         // A client that watches MONITOR may have been told of its own command meanwhile.
@@ -161,7 +171,7 @@ impl Server {
         let must_log_in = !client.has(ClientFlags::AUTHENTICATED) && !self.state.users.is_open();
         let too_much = must_log_in && waiting > OUTPUT_UNAUTHENTICATED_BYTES_MAX;
         if out.is_empty() && !client.has(ClientFlags::CLOSE_AFTER_REPLY) {
-            return self.pool.put(out.take_block());
+            return self.works.pool.put(out.take_block());
         }
         client.output = out;
         self.state.client_memory.note_output(client);

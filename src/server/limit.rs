@@ -3,7 +3,7 @@
 //! Invariant: nothing wakes an idle server for it. Where the kernel tells of a change the server
 //! waits to be told; elsewhere it looks once in a while, but only when it is awake anyway.
 
-use super::{LIMIT, Server};
+use super::{LIMIT, Turn};
 use crate::base::alloc;
 use crate::base::cgroup::Group;
 use crate::base::sys;
@@ -43,11 +43,11 @@ impl LimitSource {
     }
 }
 
-impl Server {
+impl Turn<'_> {
     /// The kernel told of a write to one of the limits.
     pub(super) fn limit_told(&mut self) {
-        if self.limits.events.as_ref().is_some_and(FileWatch::take) {
-            self.state.follow_limit(self.limits.read());
+        if self.works.limits.events.as_ref().is_some_and(FileWatch::take) {
+            self.state.follow_limit(self.works.limits.read());
         }
     }
 
@@ -57,7 +57,7 @@ impl Server {
         if alloc::follow_resident(resident) {
             self.state.keyspace.gather();
         }
-        let limits = &mut self.limits;
+        let limits = &mut self.works.limits;
         if limits.group.is_none() {
             return;
         }

@@ -1,6 +1,6 @@
 //! The sockets that accept connections: TCP on every `bind` address, and the unix socket.
 
-use super::Server;
+use super::Turn;
 use crate::config::Config;
 use crate::io::{Driver, ListenerId, net};
 use std::os::fd::OwnedFd;
@@ -79,9 +79,10 @@ pub fn tcp_sockets(
     Ok(sockets)
 }
 
-impl Server {
+impl Turn<'_> {
     pub(super) fn is_unix(&self, listener: ListenerId) -> bool {
-        self.listeners
+        self.works
+            .listeners
             .iter()
             .any(|(id, endpoint)| *id == listener && matches!(endpoint, Endpoint::Unix { .. }))
     }
@@ -92,15 +93,16 @@ impl Server {
     /// As `open_tcp`; there are no TCP sockets then.
     pub(super) fn reopen_tcp(&mut self) -> Result<(), String> {
         let (tcp, other): (Vec<_>, Vec<_>) = self
+            .works
             .listeners
             .drain(..)
             .partition(|(_, endpoint)| matches!(endpoint, Endpoint::Tcp { .. }));
-        self.listeners = other;
+        self.works.listeners = other;
         // The old sockets close first: an address may be in both lists.
         for (id, _) in tcp {
-            self.driver.stop_listening(id);
+            self.works.driver.stop_listening(id);
         }
-        self.listeners.extend(open_tcp(&mut self.driver, &self.state.config)?);
+        self.works.listeners.extend(open_tcp(&mut self.works.driver, &self.state.config)?);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: vitals are drawn up when they are asked for and at no other time.
 
-use super::{METRICS, Server, figures, listen};
+use super::{METRICS, Turn, figures, listen};
 use crate::base::text::repr;
 use crate::command::State;
 use crate::command::server::info;
@@ -32,16 +32,16 @@ pub(super) fn open(driver: &mut Driver, config: &Config) -> Result<Option<Metric
     Ok(Some(metrics))
 }
 
-impl Server {
+impl Turn<'_> {
     /// The port asks how things are.
     pub(super) fn vitals_asked(&mut self) {
-        let Some(metrics) = self.metrics.as_ref().filter(|metrics| metrics.is_asked()) else {
+        let Some(metrics) = self.works.metrics.as_ref().filter(|metrics| metrics.is_asked()) else {
             return;
         };
-        self.state.facts.io_figures = figures::named(self.driver.figures());
-        let ending = self.exit.map(|_| "the server ends".to_owned());
-        let unready = ending.or_else(|| unready(&self.state));
-        metrics.publish(vitals(&mut self.state, unready));
+        self.state.facts.io_figures = figures::named(self.works.driver.figures());
+        let ending = self.works.exit.map(|_| "the server ends".to_owned());
+        let unready = ending.or_else(|| unready(self.state));
+        metrics.publish(vitals(self.state, unready));
     }
 }
 

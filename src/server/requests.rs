@@ -1,6 +1,6 @@
 //! What handlers ask of the server, served after the batch.
 
-use super::{Server, restore};
+use super::{Turn, restore};
 use crate::command::Request;
 use crate::config::{Config, SetError};
 use crate::resp::errors::LOAD_LOG;
@@ -8,7 +8,7 @@ use crate::resp::{Protocol, Reply};
 use crate::session::{ClientFlags, ClientId};
 use std::mem::{swap, take};
 
-impl Server {
+impl Turn<'_> {
     /// Serves all requests, those included that serving them brings about.
     pub(super) fn serve_requests(&mut self) {
         while !self.state.requests.is_empty() {
@@ -18,7 +18,7 @@ impl Server {
         }
     }
 
-    fn serve_request(&mut self, request: Request) {
+    pub(super) fn serve_request(&mut self, request: Request) {
         match request {
             Request::Close(id) => self.close(id),
             Request::ApplyAppendonly => self.apply_appendonly(),
@@ -67,7 +67,7 @@ impl Server {
         let is_whole = self.state.effects.bytes().is_empty() && !self.state.append.needs_base;
         let place = self.log_place();
         let loaded = match is_whole || !is_written {
-            true => restore::load_anew(&mut self.state, &place),
+            true => restore::load_anew(self.state, &place),
             false => Err("The append log does not hold everything".into()),
         };
         self.state.write_to(id, |out| {

@@ -3,7 +3,7 @@
 //!
 //! Invariant: the server starts with all that its files hold, or not at all.
 
-use super::Server;
+use super::Turn;
 use super::append::Log;
 use crate::base::clock::unix_us_now;
 use crate::command::State;
@@ -17,9 +17,9 @@ use crate::persist::snapshot;
 use std::fs;
 use std::path::Path;
 
-impl Host for Server {
+impl Host for Turn<'_> {
     fn state(&mut self) -> &mut State {
-        &mut self.state
+        self.state
     }
 
     /// Serves clients, who may ask how far the load is, and end it.
@@ -33,11 +33,11 @@ impl Host for Server {
             let keys = self.state.keyspace.len();
             log::info!("Loading: {percent:.1} %, {keys} keys, {left_s} seconds left");
         }
-        self.exit.is_none()
+        self.works.exit.is_none()
     }
 }
 
-impl Server {
+impl Turn<'_> {
     /// Loads what an earlier server left behind: by the append log, which is opened, or by the snapshot
     /// where no log is to be kept. Ends early once the server is told to end.
     ///
@@ -51,7 +51,7 @@ impl Server {
         };
         match restored {
             // What was given up for that is no failure.
-            Err(_) if self.exit.is_some() => Ok(()),
+            Err(_) if self.works.exit.is_some() => Ok(()),
             restored => restored,
         }
     }
@@ -92,7 +92,7 @@ impl Server {
         state.append.base = state.append.total();
         state.effects.set_on(true);
         state.apply_followers();
-        self.log = Log::new(Some(writer));
+        self.works.log = Log::new(Some(writer));
         Ok(())
     }
 }
@@ -108,6 +108,7 @@ pub(super) fn load_anew(state: &mut State, place: &Place) -> Result<(), String> 
         return Err(format!("There is no append log in {}", place.dir.display()));
     }
     state.keyspace.flush(None, FlushMode::Sync);
+    state.functions.clear();
     let repair = repair(&state.config);
     replay(state, place, &manifest, repair)?;
     state.changes = 0;

@@ -1,6 +1,6 @@
 //! The end: by signal or SHUTDOWN.
 
-use super::Server;
+use super::Turn;
 use super::listen::Endpoint;
 use crate::base::sys::{self, Signal};
 use crate::config::shutdown;
@@ -13,10 +13,10 @@ use std::time::Duration;
 /// How long operations in flight may take to end before their buffers are left to the kernel.
 const DRAIN: Duration = Duration::from_secs(1);
 
-impl Server {
+impl Turn<'_> {
     /// SIGTERM or SIGINT arrived: leaves as `shutdown-on-sigterm` or `shutdown-on-sigint` says.
     pub(super) fn signalled(&mut self) {
-        while let Some(signal) = self.signals.take() {
+        while let Some(signal) = self.works.signals.take() {
             match self.state.loading {
                 Some(_) => {
                     log::warn!("Received shutdown signal during loading, scheduling shutdown.");
@@ -35,7 +35,7 @@ impl Server {
     /// SHUTDOWN. Only the failure has a reply.
     pub(super) fn shut_down(&mut self, client: ClientId, flags: u32) {
         self.end(flags);
-        if self.exit.is_none() {
+        if self.works.exit.is_none() {
             self.state.write_to(client, |out| {
                 Reply { out, protocol: Protocol::Resp2 }.error(SHUTDOWN_FAILED);
             });
@@ -47,7 +47,7 @@ impl Server {
     fn end(&mut self, flags: u32) {
         log::warn!("User requested shutdown...");
         match self.saves_all(flags) {
-            true => self.exit = Some(ExitCode::SUCCESS),
+            true => self.works.exit = Some(ExitCode::SUCCESS),
             false => log::warn!(
                 "Errors trying to shut down the server. Check the logs for more information."
             ),
@@ -70,8 +70,8 @@ impl Server {
         // One that is older must not take the place of the last one.
         self.end_snapshot("the server ends");
         // Who presses Ctrl-C again does not want to wait for the snapshot. The last one stays.
-        let state = &mut self.state;
-        self.signals.with_deadly_interrupt(|| state.save_last_snapshot(flags))
+        let state = &mut *self.state;
+        self.works.signals.with_deadly_interrupt(|| state.save_last_snapshot(flags))
     }
 
     /// Whether the append log holds everything, durably, or `flags` say that this does not matter.
@@ -86,7 +86,7 @@ impl Server {
 
     /// Makes the append log durable, and lets replies go that wait for that.
     fn close_log(&mut self) {
-        if self.log.manifest().is_none() {
+        if self.works.log.manifest().is_none() {
             return;
         }
         log::info!("Calling fsync() on the AOF file.");
@@ -97,7 +97,7 @@ impl Server {
             Err(reason) => {
                 log::warn!("{reason}");
                 if was_whole {
-                    self.exit = Some(ExitCode::FAILURE);
+                    self.works.exit = Some(ExitCode::FAILURE);
                 }
             }
         }
@@ -113,13 +113,13 @@ impl Server {
             log::info!("Removing the pid file.");
             let _ = std::fs::remove_file(&self.state.config.pidfile);
         }
-        for (_, endpoint) in &self.listeners {
+        for (_, endpoint) in &self.works.listeners {
             if let Endpoint::Unix { path } = endpoint {
                 log::info!("Removing the unix socket file.");
                 let _ = std::fs::remove_file(path);
             }
         }
-        self.driver.shutdown(DRAIN);
+        self.works.driver.shutdown(DRAIN);
         log::warn!("Redis is now ready to exit, bye bye...");
     }
 }

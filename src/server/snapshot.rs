@@ -9,7 +9,7 @@
 //!
 //! Invariant: one at a time; a snapshot that fails leaves every file that counts as it was.
 
-use super::Server;
+use super::Turn;
 use crate::base::alloc;
 use crate::base::clock::{Clock, stamp};
 use crate::clerk::{Clerk, Job, Naming, Plan, Report};
@@ -77,7 +77,7 @@ impl Underway {
     }
 }
 
-impl Server {
+impl Turn<'_> {
     /// Begins the snapshot that is due, if none is being taken, or gives up the one that is if that is
     /// wanted. To be called when all records of the turn are written.
     pub(super) fn drive_snapshot(&mut self) {
@@ -87,7 +87,7 @@ impl Server {
         self.begin_opened();
         self.state.schedule_due_snapshots();
         // The marks of one that was given up have to be gone first.
-        if self.state.keyspace.is_walking() && !self.underway.is_walking() {
+        if self.state.keyspace.is_walking() && !self.works.underway.is_walking() {
             return;
         }
         let Some(purpose) = self.state.background.take_scheduled() else { return };
@@ -108,15 +108,15 @@ impl Server {
     /// Tells the others how far the snapshot is.
     pub(super) fn observe_snapshot(&mut self) {
         if self.state.background.is_running() {
-            let buffered = self.clerk.queued_bytes() + self.underway.memory();
-            self.state.background.goes_on(self.clerk.keys_written(), buffered);
+            let buffered = self.works.clerk.queued_bytes() + self.works.underway.memory();
+            self.state.background.goes_on(self.works.clerk.keys_written(), buffered);
         }
     }
 
     /// Unix time in milliseconds at which a snapshot has something to do.
     pub(super) fn next_snapshot_ms(&self) -> Option<i64> {
         if self.state.background.is_running() {
-            return self.underway.stalled.then(|| self.state.clock.unix_ms() + QUEUE_WAIT_MS);
+            return self.works.underway.stalled.then(|| self.state.clock.unix_ms() + QUEUE_WAIT_MS);
         }
         let due = [self.state.save_due_s(), self.state.rewrite_due_s()];
         due.into_iter().flatten().min().map(|due_s| due_s * 1000)
@@ -125,8 +125,8 @@ impl Server {
     /// Has the clerk make the file that the log is to go on in; without a log there is only a base.
     fn open_next_log_file(&mut self) {
         let place = self.log_place();
-        let known = match self.log.manifest() {
-            Some(manifest) if !self.log.is_unbased() => Ok(manifest.clone()),
+        let known = match self.works.log.manifest() {
+            Some(manifest) if !self.works.log.is_unbased() => Ok(manifest.clone()),
             _ => place.create_dir().and_then(|()| place.read_manifest()),
         };
         let mut manifest = match known {
@@ -139,36 +139,36 @@ impl Server {
         let name = manifest.add_incr(&place.log);
         log::info!("Creating AOF incr file {name} on background rewrite");
         // A log that is not whole, or not yet there, goes on only once it has that base.
-        let is_whole = !self.state.append.needs_base && !self.log.has_unwritten();
+        let is_whole = !self.state.append.needs_base && !self.works.log.has_unwritten();
         let naming = is_whole.then(|| (place.manifest_path(), manifest.to_string().into()));
-        let path = match self.log.is_unbased() {
+        let path = match self.works.log.is_unbased() {
             true => place.unbased_path(),
             false => place.path(name.as_bytes()),
         };
-        self.clerk.give(Job::Open { path, naming });
-        self.underway.phase = Phase::Opening(manifest);
+        self.works.clerk.give(Job::Open { path, naming });
+        self.works.underway.phase = Phase::Opening(manifest);
     }
 
     /// Begins the rewrite whose file was made, once little of the file before is left to be synced.
     fn begin_opened(&mut self) {
-        let Phase::Opened { synced, .. } = self.underway.phase else { return };
+        let Phase::Opened { synced, .. } = self.works.underway.phase else { return };
         if !synced && !self.sync_ahead() {
             return;
         }
-        match take(&mut self.underway.phase) {
-            Phase::Opened { file, manifest, .. } if !self.log.gate.is_syncing() => {
+        match take(&mut self.works.underway.phase) {
+            Phase::Opened { file, manifest, .. } if !self.works.log.gate.is_syncing() => {
                 self.begin_rewrite(file, manifest);
             }
             Phase::Opened { file, manifest, .. } => {
-                self.underway.phase = Phase::Opened { file, manifest, synced: true };
+                self.works.underway.phase = Phase::Opened { file, manifest, synced: true };
             }
-            phase => self.underway.phase = phase,
+            phase => self.works.underway.phase = phase,
         }
     }
 
     /// Records go to the new file from here on, and what there is by now is walked.
     fn begin_rewrite(&mut self, file: File, manifest: Manifest) {
-        if self.log.has_unwritten() && !self.state.append.needs_base {
+        if self.works.log.has_unwritten() && !self.state.append.needs_base {
             let reason = "the append log cannot be written".into();
             return self.snapshot_over(Ending::Failed(reason));
         }
@@ -196,33 +196,38 @@ impl Server {
         next: Option<Manifest>,
     ) {
         let key_delay = self.state.save_delay();
-        self.clerk.give(Job::Begin(Plan { temporary, path, sum: format.has_sum(), key_delay }));
+        self.works.clerk.give(Job::Begin(Plan {
+            temporary,
+            path,
+            sum: format.has_sum(),
+            key_delay,
+        }));
         let header = self.state.snapshot_header(next.is_some());
         let snapshot = Snapshot::begin(&mut self.state.keyspace, format, &header);
-        self.underway.phase = Phase::Walking(snapshot, next);
-        self.busy = true;
+        self.works.underway.phase = Phase::Walking(snapshot, next);
+        self.works.busy = true;
     }
 
     /// One slice of the walk; true when another one can follow at once.
     pub(super) fn walk_snapshot(&mut self, clock: &Clock, slice_ns: u64) -> bool {
-        let Phase::Walking(snapshot, _) = &mut self.underway.phase else {
+        let Phase::Walking(snapshot, _) = &mut self.works.underway.phase else {
             // Only the marks of one that was given up are left.
             return self.state.keyspace.is_walking() && self.state.keyspace.walk(UNMARKED_KEYS);
         };
         let start = stamp();
         loop {
             if snapshot.has_piece() {
-                give_pieces(&self.clerk, snapshot);
+                give_pieces(&self.works.clerk, snapshot);
                 if self.state.maxmemory() > 0 {
                     // What pieces and evicted keys leave behind would count as the process's memory
                     // until the allocator got round to it.
                     alloc::give_back_spare();
                 }
             }
-            self.underway.stalled = self.clerk.queued_bytes() > QUEUE_BYTES_MAX;
-            if self.underway.stalled {
+            self.works.underway.stalled = self.works.clerk.queued_bytes() > QUEUE_BYTES_MAX;
+            if self.works.underway.stalled {
                 self.observe_snapshot();
-                wait_for(&self.clerk);
+                wait_for(&self.works.clerk);
                 return false;
             }
             if !self.state.keyspace.walk(KEYS) {
@@ -237,9 +242,11 @@ impl Server {
     }
 
     fn finish_walk(&mut self) {
-        let Phase::Walking(mut snapshot, mut next) = take(&mut self.underway.phase) else { return };
-        give_pieces(&self.clerk, &mut snapshot);
-        self.clerk.give(Job::Write(snapshot.finish()));
+        let Phase::Walking(mut snapshot, mut next) = take(&mut self.works.underway.phase) else {
+            return;
+        };
+        give_pieces(&self.works.clerk, &mut snapshot);
+        self.works.clerk.give(Job::Write(snapshot.finish()));
         let naming = next.as_mut().map(|manifest| {
             let base = manifest.base.as_ref().map(|part| self.log_place().path(&part.name));
             let naming = Naming { base, ..self.naming(manifest) };
@@ -248,8 +255,8 @@ impl Server {
             }
             naming
         });
-        self.clerk.give(Job::Finish { naming });
-        self.underway.phase = Phase::Writing(next);
+        self.works.clerk.give(Job::Finish { naming });
+        self.works.underway.phase = Phase::Writing(next);
     }
 
     /// How the log becomes what `manifest` says, in which what is no longer needed is history, and is
@@ -259,7 +266,7 @@ impl Server {
         let last = Manifest { history: Vec::new(), ..manifest.clone() };
         let keeps = self.state.config.aof_disable_auto_gc;
         let obsolete = manifest.history.iter().filter(|_| !keeps);
-        let grows_in = manifest.incr.last().filter(|_| self.log.is_unbased());
+        let grows_in = manifest.incr.last().filter(|_| self.works.log.is_unbased());
         Naming {
             rename: grows_in.map(|part| (place.unbased_path(), place.path(&part.name))),
             path: place.manifest_path(),
@@ -273,11 +280,11 @@ impl Server {
     /// Deletes what newer files of the log have replaced. A rewrite that is under way does so at its end.
     pub(super) fn delete_history(&mut self) {
         let rewriting = self.state.background.running() == Some(Purpose::Rewrite);
-        if rewriting || self.log.is_unbased() || self.state.config.aof_disable_auto_gc {
+        if rewriting || self.works.log.is_unbased() || self.state.config.aof_disable_auto_gc {
             return;
         }
-        if let Some(manifest) = self.log.forget_history() {
-            self.clerk.give(Job::Name(self.naming(&manifest)));
+        if let Some(manifest) = self.works.log.forget_history() {
+            self.works.clerk.give(Job::Name(self.naming(&manifest)));
         }
     }
 
@@ -285,30 +292,32 @@ impl Server {
     /// is being put in its place already.
     pub(super) fn abandon_snapshot(&mut self, reason: &str) {
         let reason = reason.to_owned();
-        let next = match take(&mut self.underway.phase) {
+        let next = match take(&mut self.works.underway.phase) {
             Phase::Walking(_, next) => {
                 self.state.keyspace.abandon_walk();
-                (self.busy, self.underway.stalled) = (true, false);
+                (self.works.busy, self.works.underway.stalled) = (true, false);
                 next
             }
             Phase::Writing(next) => next,
             Phase::Opening(_) => {
-                self.underway.phase = Phase::Abandoning { next: None, reason };
+                self.works.underway.phase = Phase::Abandoning { next: None, reason };
                 return;
             }
             // The file is empty, and the next attempt makes it anew.
             Phase::Opened { .. } => return self.snapshot_over(Ending::GivenUp(reason)),
-            phase @ (Phase::Idle | Phase::Abandoning { .. }) => return self.underway.phase = phase,
+            phase @ (Phase::Idle | Phase::Abandoning { .. }) => {
+                return self.works.underway.phase = phase;
+            }
         };
-        self.clerk.give(Job::Abandon);
-        self.underway.phase = Phase::Abandoning { next, reason };
+        self.works.clerk.give(Job::Abandon);
+        self.works.underway.phase = Phase::Abandoning { next, reason };
     }
 
-    /// As [`Server::abandon_snapshot`], and waits until the clerk is done with it.
+    /// As [`Turn::abandon_snapshot`], and waits until the clerk is done with it.
     pub(super) fn end_snapshot(&mut self, reason: &str) {
         self.abandon_snapshot(reason);
-        while matches!(self.underway.phase, Phase::Abandoning { .. }) {
-            let report = self.clerk.wait_for_report();
+        while matches!(self.works.underway.phase, Phase::Abandoning { .. }) {
+            let report = self.works.clerk.wait_for_report();
             self.take_report(report);
         }
     }
@@ -331,15 +340,15 @@ impl Server {
 
     /// The clerk has something to tell.
     pub(super) fn clerk_told(&mut self) {
-        while let Some(report) = self.clerk.take_report() {
+        while let Some(report) = self.works.clerk.take_report() {
             self.take_report(report);
         }
     }
 
     fn take_report(&mut self, report: Report) {
-        match (report, take(&mut self.underway.phase)) {
+        match (report, take(&mut self.works.underway.phase)) {
             (Report::Opened(file), Phase::Opening(manifest)) => {
-                self.underway.phase = Phase::Opened { file, manifest, synced: false };
+                self.works.underway.phase = Phase::Opened { file, manifest, synced: false };
             }
             (Report::Finished { bytes }, Phase::Writing(next) | Phase::Abandoning { next, .. }) => {
                 let rewritten = next.map_or(Ok(()), |next| self.log_was_rewritten(next, bytes));
@@ -349,7 +358,7 @@ impl Server {
             (Report::Failed(failure), _) => {
                 self.snapshot_over(Ending::Failed(failure.to_string()));
             }
-            (_, phase) => self.underway.phase = phase,
+            (_, phase) => self.works.underway.phase = phase,
         }
     }
 

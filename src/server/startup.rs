@@ -4,7 +4,7 @@
 use super::append::Log;
 use super::batch::Batch;
 use super::limit::LimitSource;
-use super::{CLERK, SIGNALS, Server, container, listen, metrics, tools};
+use super::{CLERK, SIGNALS, Server, Works, container, listen, metrics, tools};
 use crate::base::clock::{Clock, stamp};
 use crate::base::rng::Rng;
 use crate::base::syslog::{self, Syslog};
@@ -12,7 +12,7 @@ use crate::base::{alloc, fault, log as lines, sys};
 use crate::clerk::Clerk;
 use crate::command::acl::{self, Users};
 use crate::command::block::Blocking;
-use crate::command::script::Scripts;
+use crate::command::script::{Functions, Scripts};
 use crate::command::server::background::Background;
 use crate::command::server::save::Snapshots;
 use crate::command::{MemoryLimit, Pause, State, Table};
@@ -22,6 +22,7 @@ use crate::io::{self, BackendChoice, Driver, Op};
 use crate::keyspace::Keyspace;
 use crate::observe::{AclLog, AppendFacts, CommandLog, Facts, Latency, Stats};
 use crate::session::{ClientMemory, Clients, PubSub, TrackingTable};
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::os::fd::AsRawFd;
@@ -108,12 +109,13 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
     let metrics = metrics::open(&mut driver, &state.config).map_err(fatal)?;
     log::info!("I/O backend: {} ({})", driver.backend().name(), driver.reason());
 
-    let mut server = Server {
+    let works = Works {
         driver,
-        state,
         listeners,
         completions: Vec::new(),
+        arrived: VecDeque::new(),
         batch: Batch::default(),
+        parsing: None,
         pool: Default::default(),
         log: Log::new(None),
         clerk,
@@ -125,11 +127,13 @@ fn start(loaded: Loaded) -> Result<Server, Exit> {
         busy: false,
         next_sample_ms: 0,
         next_timeout_check_ms: 0,
+        put_off: Vec::new(),
     };
+    let mut server = Server { state, works };
     sys::notify_init_system("STATUS=Redis is loading...\n");
-    server.restore().map_err(fatal)?;
+    server.turn().restore().map_err(fatal)?;
     server.state.apply_durability();
-    announce(&server.listeners);
+    announce(&server.works.listeners);
     sys::notify_init_system("STATUS=Ready to accept connections\nREADY=1\n");
     Ok(server)
 }
@@ -280,6 +284,7 @@ fn state(config: Config, table: Table, driver: &Driver, config_file: String) -> 
         append: AppendFacts::default(),
         background: Background::default(),
         scripts: Scripts::default(),
+        functions: Functions::default(),
         writes_refused: None,
         pause: Pause::default(),
         monitors: Vec::new(),

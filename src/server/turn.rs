@@ -1,11 +1,10 @@
 //! One turn of the loop, in its fixed order.
 
 use super::connection::conn_id;
-use super::{Server, figures};
+use super::{Turn, Works, figures};
 use crate::base::alloc;
 use crate::base::clock::{Clock, Stamp, stamp, unix_us_now};
 use crate::observe::latency::Event;
-use std::mem::take;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -23,14 +22,14 @@ const SAMPLE_MS: i64 = 100;
 /// How often idle clients are looked for while `timeout` is set.
 const TIMEOUT_CHECK_MS: i64 = 1000;
 
-impl Server {
+impl Turn<'_> {
     /// Turns until the server is told to stop. Returns the status of the process.
-    pub fn run(mut self) -> ExitCode {
-        while self.exit.is_none() {
+    pub(super) fn run(mut self) -> ExitCode {
+        while self.works.exit.is_none() {
             self.turn();
         }
         self.stop();
-        self.exit.unwrap_or(ExitCode::SUCCESS)
+        self.works.exit.unwrap_or(ExitCode::SUCCESS)
     }
 
     fn turn(&mut self) {
@@ -55,50 +54,59 @@ impl Server {
 
     /// Executes what arrived, after some sleep if nothing has; returns when that was.
     fn serve_clients(&mut self, sleep: Option<Duration>) -> Stamp {
-        let mut completions = take(&mut self.completions);
-        self.driver.wait(sleep, &mut completions);
+        self.wait(sleep);
         let start = stamp();
         self.state.stages.begin_turn(start);
         self.tick();
         self.state.begin_eviction();
-        for completion in completions.drain(..) {
+        while let Some(completion) = self.works.arrived.pop_front() {
             self.handle(completion);
         }
-        self.completions = completions;
         self.execute();
         self.release_chunks();
         start
     }
 
+    /// Lets completions arrive, after some sleep if there are none.
+    pub(super) fn wait(&mut self, sleep: Option<Duration>) {
+        let Works { driver, completions, arrived, .. } = &mut *self.works;
+        driver.wait(sleep, completions);
+        arrived.extend(completions.drain(..));
+    }
+
     /// Reads the clocks once for the whole turn, and now and then what INFO reports.
     fn tick(&mut self) {
         self.observe_snapshot();
-        let state = &mut self.state;
+        let state = &mut *self.state;
         state.tick();
         let now_ms = state.clock.unix_ms();
-        if now_ms >= self.next_sample_ms {
-            self.next_sample_ms = now_ms + SAMPLE_MS;
+        if now_ms >= self.works.next_sample_ms {
+            self.works.next_sample_ms = now_ms + SAMPLE_MS;
             state.stats.sample_rates(now_ms);
             state.stats.peak_memory = state.stats.peak_memory.max(alloc::used());
-            state.facts.io_figures = figures::named(self.driver.figures());
+            state.facts.io_figures = figures::named(self.works.driver.figures());
             self.look_at_memory(now_ms);
         }
     }
 
     /// How long nothing is due. `None` sleeps until something arrives: an idle server has no tick.
     fn sleep(&mut self) -> Option<Duration> {
-        if self.busy || !self.state.requests.is_empty() || !self.state.writable.is_empty() {
+        if self.works.busy
+            || !self.works.arrived.is_empty()
+            || !self.state.requests.is_empty()
+            || !self.state.writable.is_empty()
+        {
             return Some(Duration::ZERO);
         }
         let pause = (!self.state.postponed.is_empty()).then_some(self.state.pause.until_ms);
-        let timeouts = self.watches_timeouts().then_some(self.next_timeout_check_ms);
+        let timeouts = self.watches_timeouts().then_some(self.works.next_timeout_check_ms);
         let expiry = if self.state.paused() { None } else { self.state.keyspace.next_deadline() };
         let laggards = self.state.laggards_due_ms();
         let blocked = self.state.blocking.next_deadline_ms();
         let log = self.next_log_ms();
         let snapshot = self.next_snapshot_ms();
-        let compacting =
-            (alloc::is_wide() && self.state.keyspace.may_gather()).then_some(self.next_sample_ms);
+        let compacting = (alloc::is_wide() && self.state.keyspace.may_gather())
+            .then_some(self.works.next_sample_ms);
         let deadlines = [blocked, pause, timeouts, expiry, laggards, log, snapshot, compacting];
         let deadline_ms = deadlines.into_iter().flatten().min()?;
         let wait_us = deadline_ms.saturating_mul(1000).saturating_sub(unix_us_now());
@@ -111,7 +119,7 @@ impl Server {
     }
 
     fn work_in_slices(&mut self, start: Stamp) {
-        let state = &mut self.state;
+        let state = &mut *self.state;
         let clock = state.clock.clone();
         let slice_ns = SLICE_NS.max(clock.elapsed_ns(start, stamp()) / 2);
         let expiry = stamp();
@@ -128,21 +136,22 @@ impl Server {
             state.tell_records(None);
         }
         let walking = self.walk_snapshot(&clock, slice_ns);
-        let state = &mut self.state;
+        let state = &mut *self.state;
         let compacting = in_slice(&clock, slice_ns, || state.keyspace.compact());
         let tracking = state.limit_tracking_table() | state.tracking.drop_some();
-        self.busy = expiring || freeing || evicting || compacting || tracking || walking;
+        self.works.busy = expiring || freeing || evicting || compacting || tracking || walking;
         if !state.postponed.is_empty() && !state.paused() {
             self.resume();
         }
         if self.state.laggards_due_ms().is_some_and(|due_ms| self.state.clock.unix_ms() >= due_ms) {
-            let driver = &self.driver;
+            let driver = &self.works.driver;
             self.state.limit_laggards(|client| driver.unsent(conn_id(client.key)));
         }
         // Keys that went on their own may end waits.
         self.state.serve_blocked();
         self.state.time_out_blocked();
-        if self.watches_timeouts() && self.state.clock.unix_ms() >= self.next_timeout_check_ms {
+        if self.watches_timeouts() && self.state.clock.unix_ms() >= self.works.next_timeout_check_ms
+        {
             self.close_idle();
         }
     }
@@ -163,7 +172,7 @@ impl Server {
             log::debug!("Closing idle client");
             self.state.close(id);
         }
-        self.next_timeout_check_ms = now_ms + TIMEOUT_CHECK_MS;
+        self.works.next_timeout_check_ms = now_ms + TIMEOUT_CHECK_MS;
     }
 }
 

@@ -42,7 +42,7 @@ impl ClientFlags {
     /// EXEC is running this client's queue.
     pub const EXECUTING: ClientFlags = ClientFlags(1 << 13);
     /// A script is running for this client.
-    pub const SCRIPT: ClientFlags = ClientFlags(1 << 17);
+    pub const SCRIPT: ClientFlags = ClientFlags(1 << 20);
 
     /// Its user may not do everything, so every call has to be looked at.
     pub const RESTRICTED: ClientFlags = ClientFlags(1 << 16);

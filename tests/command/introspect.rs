@@ -49,6 +49,7 @@ const APART: &[(&str, &str)] = &[
     ("msetnx", "lost its tips in Redis 7.2"),
     ("randomkey", "got a tip in Redis 7.2"),
     ("scan", "got a tip in Redis 7.2"),
+    ("script|show", "a command of Valkey 8.0"),
     ("set", "the note on its key names IFEQ, an option of Valkey 8.1"),
     ("wait", "allowed in scripts since Redis 7.2"),
     ("waitaof", "new in Redis 7.2"),

@@ -212,15 +212,13 @@ fn holes_of_the_interpreter_are_closed() {
 
 #[test]
 fn what_a_script_takes_is_bounded() {
-    each_backend_with(&["--busy-reply-threshold", "100"], |server| {
+    each_backend(|server| {
         let mut client = server.client();
         for body in [
             "local s = 'x' while true do s = s .. s end",
             "local t = {} while true do t[#t + 1] = {} end",
             "local function f() return 1 + f() end return f()",
             "local t = {} for i = 1, 10 do t[i] = t end return t",
-            "while true do end",
-            "while true do pcall(function() while true do end end) end",
             "return redis.call('DEL', unpack({}, 1, 100000))",
             "return string.rep('x', 1e9)",
         ] {

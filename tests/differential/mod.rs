@@ -9,6 +9,7 @@ mod effects;
 mod events;
 mod generate;
 mod permissions;
+mod scripts;
 pub mod vocabulary;
 
 use crate::support::*;

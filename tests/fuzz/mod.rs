@@ -148,3 +148,51 @@ fn config_line() {
         &[b"\"", b"'", b"\\", b"\\x", b"4", b"f", b"n", b" ", b"\n", b"key"],
     );
 }
+
+#[test]
+fn script_libraries() {
+    let pieces: [&[u8]; 34] = [
+        b"{\"a\":1}",
+        b"[1,2]",
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b"\"",
+        b"\\u00e9",
+        b"\\ud83d",
+        b"null",
+        b"true",
+        b"-1e5",
+        b",",
+        b":",
+        b"\xc0",
+        b"\xc3",
+        b"\x81\xa1a\x01",
+        b"\x92\x01\x02",
+        b"\xdc\xff\xff",
+        b"\xdd\xff\xff\xff\xff",
+        b"\xdb\x00\x00\x00\x02ab",
+        b"\xcb\x3f\xf8\x00\x00\x00\x00\x00\x00",
+        b"\xd3\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"<i4",
+        b">h",
+        b"c0",
+        b"!8",
+        b"s",
+        b"l99999999999",
+        b"%b()",
+        b"(a-)*",
+        b"%f[a]",
+        b"aaaa",
+        b"%1",
+    ];
+    run(properties::script_libraries, &pieces);
+}
+
+#[test]
+fn library_metadata() {
+    let pieces: [&[u8]; 12] =
+        [b"#!", b"lua", b" ", b"name=", b"NAME=", b"lib", b"\"", b"'", b"\\x", b"\n", b"\0", b"-"];
+    run(properties::library_metadata, &pieces);
+}

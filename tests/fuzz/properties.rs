@@ -2,9 +2,13 @@
 //!
 //! cargo-fuzz searches inputs for them with coverage; `cargo test` feeds them random ones.
 
+use sidering::base::clock::Clock;
 use sidering::base::{glob::glob_match, text};
 use sidering::command::Table;
 use sidering::command::acl::{Rules, User, join_selectors};
+use sidering::command::script::busy::Origin;
+use sidering::command::script::engine::Engine;
+use sidering::command::script::functions::Metadata;
 use sidering::keyspace::Keyspace;
 use sidering::persist::rdb::load::{self, Expired, Intake};
 use sidering::persist::rdb::save::Header;
@@ -134,6 +138,7 @@ pub fn rdb_load(input: &[u8]) {
         created: 0,
         used_memory: 0,
         aof_base: false,
+        functions: Vec::new(),
     };
     let format = Format::Rdb { compress: true, checksum: true };
     let written = snapshot::file(&keyspace, format, &header);
@@ -149,4 +154,49 @@ fn keys(keyspace: &Keyspace) -> usize {
     let mut count = 0;
     (0..4).for_each(|db| keyspace.view(db).for_each(&mut |_, _, _| count += 1));
     count
+}
+
+/// What is done with an input by the libraries that scripts have: what they read they write again, to
+/// what reads as the same but for the order of fields.
+const LIBRARIES: &str = "local input = ... \
+    local function twice(read, write) \
+        local ok, value = pcall(function() local value = read(input) return value end) \
+        local written, text = pcall(write, value) \
+        if ok and written then assert(#write(read(text)) == #text) end \
+    end \
+    twice(cmsgpack.unpack, cmsgpack.pack) \
+    twice(cjson.decode, cjson.encode) \
+    pcall(function() local value = cmsgpack.unpack_limit(input, 3, 1) end) \
+    local format, rest = input:sub(2, 9), input:sub(10) \
+    pcall(struct.size, format) \
+    pcall(function() local value = struct.unpack(format, rest) end) \
+    pcall(struct.pack, format, 1, 2, 3, 4) \
+    pcall(string.find, rest, format) \
+    pcall(string.gsub, rest, format, '%1')";
+
+thread_local! {
+    static ENGINE: Engine = Engine::new(&Clock::new(), Origin::Script).expect("an interpreter");
+}
+
+/// No input takes a library of scripts by surprise.
+pub fn script_libraries(input: &[u8]) {
+    ENGINE.with(|engine| {
+        let slot = engine.compile(LIBRARIES.as_bytes()).expect("a script");
+        let script = engine.function(slot).expect("it is kept");
+        let input = engine.lua.create_string(input).expect("a string");
+        script.call::<()>(input).expect("what is written is read");
+        engine.forget(slot);
+        engine.tidy();
+    });
+}
+
+/// The first line of a library is understood or refused, whatever stands there.
+pub fn library_metadata(input: &[u8]) {
+    let text = [b"#!lua ", input].concat();
+    for text in [input, &text] {
+        if let Ok(metadata) = Metadata::of(text) {
+            assert_eq!(text[metadata.code_at], b'\n');
+            assert!(!metadata.name.is_empty());
+        }
+    }
 }

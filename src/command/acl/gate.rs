@@ -5,7 +5,7 @@
 use super::selector::{Call, Denied};
 use crate::command::Ctx;
 use crate::command::client::list::line_during;
-use crate::observe::{Denial, Reason};
+use crate::observe::{Context, Denial, Reason};
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::session::{ClientFlags, CommandId};
 
@@ -94,8 +94,12 @@ pub fn note_failed_login(ctx: &mut Ctx<'_>, name: &[u8]) {
 
 fn note_denial(ctx: &mut Ctx<'_>, reason: Reason, object: &[u8], user: &[u8]) {
     let transaction = ClientFlags::MULTI.or(ClientFlags::EXECUTING);
-    let in_multi = ctx.client().flags.intersects(transaction);
-    let denial = Denial::new(reason, in_multi, object, user);
+    let context = match ctx.client().flags {
+        flags if flags.has(ClientFlags::SCRIPT) => Context::Script,
+        flags if flags.intersects(transaction) => Context::Transaction,
+        _ => Context::Nothing,
+    };
+    let denial = Denial::new(reason, context, object, user);
     let client = ctx.state.clients.get(ctx.id);
     let mut line = client.map_or_else(String::new, |client| line_during(ctx, client));
     line.truncate(line.trim_end().len());

@@ -195,7 +195,7 @@ fn reply_entry(reply: &mut Reply<'_>, entry: &AclEntry, now_ms: i64) {
     reply.integer(entry.count as i64);
     for (name, text) in [
         (&b"reason"[..], denial.reason.name().as_bytes()),
-        (b"context", if denial.in_multi { b"multi" } else { b"toplevel" }),
+        (b"context", denial.context.name().as_bytes()),
         (b"object", &denial.object),
         (b"username", &denial.user),
     ] {

@@ -6,7 +6,7 @@ use super::block::Unblocked;
 use super::connection::client_name;
 use super::ctx::Ctx;
 use super::help::reply_help;
-use super::spec::{Arg, Categories, Command, Flags, Group};
+use super::spec::{ADMIN_UNSCRIPTED, Arg, Categories, Command, Flags, Group};
 use super::state::{Pause, Request};
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::session::{Client, ClientFlags, ReplyMode};
@@ -252,8 +252,6 @@ const CLIENT: &[Command] = &[
 ];
 
 const ANYTIME_UNSCRIPTED: Flags = Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE);
-const ADMIN_UNSCRIPTED: Flags =
-    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const ON_OFF: &[Arg] = &[Arg::word("on", "ON"), Arg::word("off", "OFF")];
 
 /// CLIENT ID

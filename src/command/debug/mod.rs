@@ -191,6 +191,7 @@ fn reload(ctx: &mut Ctx) -> Outcome {
     }
     if flush {
         state.keyspace.flush(None, FlushMode::Sync);
+        state.functions.clear();
     }
     let loaded = load::snapshot(state, merge);
     // Keys that come into being by a load are no events.

@@ -2,6 +2,7 @@
 //!
 //! Invariant: there is an interpreter as long as there is a script.
 
+use super::busy::{Busy, Origin};
 use super::engine::{self, Engine};
 use super::raise::Raised;
 use super::shebang::{Declared, declared};
@@ -23,13 +24,12 @@ pub struct Scripts {
     /// From the first script on.
     engine: Option<Rc<Engine>>,
     known: HashMap<Sha, Script, foldhash::fast::RandomState>,
-    /// Numbers of the interpreter that are free below `slots`.
-    free: Vec<usize>,
-    slots: usize,
     /// Scripts that nobody asked to keep.
     unasked: usize,
     /// Grows with every use.
     uses: u64,
+    /// The one that goes on for long.
+    pub(super) busy: Option<Busy>,
 }
 
 /// What a run needs to know of a script.
@@ -48,8 +48,7 @@ struct Script {
     /// SCRIPT LOAD asked for it.
     asked: bool,
     declared: Option<Declared>,
-    /// Bytes of its text.
-    bytes: usize,
+    text: Box<[u8]>,
     last_use: u64,
 }
 
@@ -62,9 +61,14 @@ impl Scripts {
         if let Some(engine) = &self.engine {
             return Ok(engine.clone());
         }
-        let engine = Rc::new(Engine::new(clock)?);
+        let engine = Rc::new(Engine::new(clock, Origin::Script)?);
         self.engine = Some(engine.clone());
         Ok(engine)
+    }
+
+    /// The text of a known script.
+    pub fn text(&self, sha: &Sha) -> Option<&[u8]> {
+        self.known.get(sha).map(|script| &*script.text)
     }
 
     pub fn is_known(&self, sha: &Sha) -> bool {
@@ -97,13 +101,9 @@ impl Scripts {
             return Ok(known);
         }
         let (declared, start) = declared(text)?;
-        let slot = self.free.last().copied().unwrap_or(self.slots + 1);
         let engine = self.engine(clock).map_err(|error| refused(&error))?;
-        engine.compile(&text[start..], slot).map_err(|error| refused(&error))?;
-        if self.free.pop().is_none() {
-            self.slots += 1;
-        }
-        let script = Script { slot, asked, declared, bytes: text.len(), last_use: self.uses };
+        let slot = engine.compile(&text[start..]).map_err(|error| refused(&error))?;
+        let script = Script { slot, asked, declared, text: text.into(), last_use: self.uses };
         self.known.insert(sha, script);
         self.unasked += usize::from(!asked);
         if self.unasked > UNASKED_MAX {
@@ -118,7 +118,6 @@ impl Scripts {
         let Some((sha, slot)) = oldest.map(|(sha, script)| (*sha, script.slot)) else { return };
         self.known.remove(&sha);
         self.unasked -= 1;
-        self.free.push(slot);
         engine.forget(slot);
     }
 
@@ -143,7 +142,7 @@ impl Scripts {
 
     /// Bytes of the known scripts' texts and of what is known of them.
     pub fn bytes(&self) -> usize {
-        let texts: usize = self.known.values().map(|script| script.bytes).sum();
+        let texts: usize = self.known.values().map(|script| script.text.len()).sum();
         texts + self.known.capacity() * size_of::<(Sha, Script)>()
     }
 }

@@ -5,9 +5,9 @@ use crate::base::num::{parse_f64, parse_i64};
 use crate::resp::{Protocol, Reply};
 use mlua::{Lua, LuaString, Result, Table, Value};
 
-/// Values that a reply of a script may have: more than fit into its memory, unless some contain
+/// Values that a reply of a script may have: as many as fit into its memory, unless some contain
 /// themselves.
-const VALUES_MAX: usize = 8 * 1024 * 1024;
+const VALUES_MAX: usize = 4 * 1024 * 1024;
 /// Bytes of the reply of a script.
 const BYTES_MAX: usize = 512 * 1024 * 1024;
 /// How deep the tables that a script returns may be within one another.

@@ -11,8 +11,11 @@
 //!
 //! Invariant: what a script leaves behind is bounded by [`BYTES_MAX`], and reachable by no other.
 
+use super::busy::Origin;
+use super::functions::Registered;
 use super::library::{self, JsonSettings};
-use super::raise::{self, Kind, Raised};
+use super::raise::{self, FRAMES_MAX, Kind, PRELUDE_NAME, Raised};
+use super::slot::Slot;
 use crate::base::clock::{Clock, Stamp, stamp};
 use crate::base::num::format_g;
 use crate::resp::Protocol;
@@ -21,48 +24,47 @@ use mlua::{
     Error, Function, HookTriggers, Lua, LuaOptions, LuaString, Result, StdLib, Table, Value,
     VmState,
 };
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 /// All that scripts, their values and the compiled scripts may take together.
 pub const BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Bytes beyond twice of what was in use after the last collection that a run may leave to the next.
 const GARBAGE_BYTES_MAX: usize = 2 << 20;
-/// The name of what a client sent, as errors show it.
-pub const CHUNK_NAME: &str = "@user_script";
 /// How a run ends that takes too long.
 const KILLED: &str = "ERR Script killed by user with SCRIPT KILL...";
+/// How the load of a library ends that takes too long.
+const LOAD_TIMEOUT: &str = "ERR FUNCTION LOAD timeout";
 /// Instructions between two looks at the clock.
-const INSTRUCTIONS: u32 = 100_000;
+const INSTRUCTIONS: u32 = 10_000;
 const PRELUDE: &str = include_str!("prelude.lua");
-const PRELUDE_NAME: &str = "=prelude";
-/// Frames of the stack that are looked at for the line of an error.
-const FRAMES_MAX: usize = 16;
 
 /// An interpreter with its environment.
 pub struct Engine {
     pub lua: Lua,
-    clock: Clock,
     /// What scripts see as `_G`.
     environment: Table,
     /// What is behind it.
     pub globals: Table,
-    /// What is behind `redis`.
-    pub redis: Table,
-    /// The compiled scripts, by number.
+    /// The functions that are kept, by number.
     functions: Table,
-    /// Runs a function and says whether it succeeded, and its result or its error.
+    slots: RefCell<Slots>,
+    /// Runs a script and says whether it succeeded, and its result or its error.
     pub run: Function,
+    /// The same for a function of a library, which gets keys and arguments.
+    pub run_with: Function,
+    /// Chooses between what libraries see while they are loaded and what functions see.
+    stage: Function,
     pub shared: Rc<Shared>,
     /// Bytes in use after the last full collection.
     used_after_tidying: Cell<usize>,
-    /// Keeps the name of all scripts alive.
-    _name: LuaString,
+    /// The name that all scripts have in errors. It lives as long as they do.
+    name: LuaString,
 }
 
 /// What a run tells functions that outlive it.
-#[derive(Default)]
 pub struct Shared {
+    clock: Clock,
     /// The form in which replies to commands are converted: `redis.setresp`.
     pub protocol: Cell<Protocol>,
     /// The settings of `cjson`.
@@ -71,10 +73,55 @@ pub struct Shared {
     pub has_written: Cell<bool>,
     /// Effects are logged: `redis.set_repl`.
     pub logs: Cell<bool>,
-    /// How long a run may take that has not written.
+    /// The run in progress.
+    pub slot: Slot,
+    /// What the library that is being loaded has registered.
+    pub registering: RefCell<Option<Vec<Registered>>>,
+    /// How long a run may take before others are served, or a load before it fails.
     patience: Cell<Option<Patience>>,
-    /// A run took longer than that.
-    was_ended: Cell<bool>,
+    /// The run has to end, with this error.
+    ended: Cell<Option<&'static str>>,
+}
+
+/// The numbers of functions.
+#[derive(Default)]
+struct Slots {
+    /// Those that were taken and are not any more.
+    free: Vec<usize>,
+    /// The highest one that was ever taken.
+    last: usize,
+}
+
+impl Shared {
+    fn new(clock: Clock) -> Shared {
+        Shared {
+            clock,
+            protocol: Cell::default(),
+            json: Rc::default(),
+            has_written: Cell::new(false),
+            logs: Cell::new(true),
+            slot: Slot::default(),
+            registering: RefCell::default(),
+            patience: Cell::new(None),
+            ended: Cell::new(None),
+        }
+    }
+
+    /// Looks at the clock for a function that may take long, and does what the hook does.
+    ///
+    /// # Errors
+    /// The run has to end.
+    pub fn look(self: &Rc<Self>, lua: &Lua) -> Result<()> {
+        watch(lua, self).map(|_| ())
+    }
+
+    /// Fails if the run in progress has to end.
+    ///
+    /// # Errors
+    /// The one that it ends with.
+    pub fn goes_on(&self) -> Result<()> {
+        self.ended.get().map_or(Ok(()), |text| Err(raise::error(text, false)))
+    }
 }
 
 /// How long something may take.
@@ -87,11 +134,11 @@ pub struct Patience {
 impl Engine {
     /// # Errors
     /// There is not enough memory.
-    pub fn new(clock: &Clock) -> Result<Engine> {
+    pub fn new(clock: &Clock, origin: Origin) -> Result<Engine> {
         let libs = StdLib::TABLE | StdLib::STRING | StdLib::MATH;
         let lua = Lua::new_with(libs, LuaOptions::default())?;
         lua.set_memory_limit(BYTES_MAX)?;
-        let shared = Rc::new(Shared::default());
+        let shared = Rc::new(Shared::new(clock.clone()));
         let host = lua.create_table()?;
         library::fill(&lua, &host, &shared)?;
         host.set("unwrap", lua.create_function(|lua, reason: Value| opened(lua, reason))?)?;
@@ -107,23 +154,23 @@ impl Engine {
         host.set("compile", compile)?;
         let name = lua.create_string(PRELUDE_NAME)?;
         let prelude = compile_named(&lua, PRELUDE.as_bytes(), &name, &lua.globals())?;
-        let (environment, globals, redis, run) =
-            prelude.call::<(Table, Table, Table, Function)>(host)?;
+        let (environment, globals, run, run_with, stage) =
+            prelude.call::<(Table, Table, Function, Function, Function)>(host)?;
         lua.set_globals(environment.clone())?;
         let functions = lua.create_table()?;
-        let name = lua.create_string(CHUNK_NAME)?;
-        let clock = clock.clone();
+        let name = lua.create_string(origin.chunk_name())?;
         let engine = Engine {
             lua,
-            clock,
             environment,
             globals,
-            redis,
             functions,
+            slots: RefCell::default(),
             run,
+            run_with,
+            stage,
             shared,
             used_after_tidying: Cell::new(0),
-            _name: name,
+            name,
         };
         engine.watch()?;
         Ok(engine)
@@ -131,9 +178,9 @@ impl Engine {
 
     /// Has every so many instructions looked whether the run takes too long.
     fn watch(&self) -> Result<()> {
-        let (shared, clock) = (self.shared.clone(), self.clock.clone());
+        let shared = self.shared.clone();
         let sometimes = HookTriggers::new().every_nth_instruction(INSTRUCTIONS);
-        self.lua.set_global_hook(sometimes, move |lua, _| watch(lua, &shared, &clock))
+        self.lua.set_global_hook(sometimes, move |lua, _| watch(lua, &shared))
     }
 
     /// Takes back what an earlier run may have left, for one of a certain patience.
@@ -146,7 +193,7 @@ impl Engine {
         self.shared.has_written.set(false);
         self.shared.logs.set(true);
         self.shared.patience.set(patience);
-        if self.shared.was_ended.take() {
+        if self.shared.ended.take().is_some() {
             self.watch()?;
         }
         Ok(())
@@ -162,16 +209,54 @@ impl Engine {
         }
     }
 
-    /// Compiles a script as number `slot`.
+    /// Compiles a script; its number.
     ///
     /// # Errors
     /// It is not valid, or there is not enough memory.
-    pub fn compile(&self, text: &[u8], slot: usize) -> Result<()> {
-        let function = compile_named(&self.lua, text, &self._name, &self.environment)?;
-        self.functions.raw_set(slot, function)
+    pub fn compile(&self, text: &[u8]) -> Result<usize> {
+        self.keep(compile_named(&self.lua, text, &self.name, &self.environment)?)
     }
 
-    /// Compiled script number `slot`, with the environment that an earlier run may have taken from it.
+    /// Keeps a function; its number.
+    ///
+    /// # Errors
+    /// There is not enough memory.
+    pub fn keep(&self, function: Function) -> Result<usize> {
+        let mut slots = self.slots.borrow_mut();
+        let slot = slots.free.last().copied().unwrap_or(slots.last + 1);
+        self.functions.raw_set(slot, function)?;
+        if slots.free.pop().is_none() {
+            slots.last = slot;
+        }
+        Ok(slot)
+    }
+
+    /// Forgets a function.
+    pub fn forget(&self, slot: usize) {
+        // Setting what exists allocates nothing.
+        let _ = self.functions.raw_set(slot, Value::Nil);
+        self.slots.borrow_mut().free.push(slot);
+    }
+
+    /// Runs the code of a library, within `limit`; the functions that it registers.
+    ///
+    /// # Errors
+    /// It is not valid or fails, or there is not enough memory.
+    pub fn load(&self, code: &[u8], limit: Option<Patience>) -> Result<Vec<Registered>> {
+        self.begin(limit)?;
+        self.shared.registering.replace(Some(Vec::new()));
+        self.stage.call::<()>(true)?;
+        let loaded = compile_named(&self.lua, code, &self.name, &self.environment)
+            .and_then(|code| self.run.call::<(bool, Value)>(code));
+        self.stage.call::<()>(false)?;
+        let registered = self.shared.registering.take().unwrap_or_default();
+        match loaded? {
+            (true, _) => Ok(registered),
+            (false, reason) => Err(raise::error(raise::traced(&reason).0, false)),
+        }
+    }
+
+    /// The function of a number, with the environment that an earlier run may have taken from it.
     ///
     /// # Errors
     /// There is not enough memory.
@@ -179,12 +264,6 @@ impl Engine {
         let function: Function = self.functions.raw_get(slot)?;
         function.set_environment(self.environment.clone())?;
         Ok(function)
-    }
-
-    /// Forgets a script.
-    pub fn forget(&self, slot: usize) {
-        // Setting what exists allocates nothing.
-        let _ = self.functions.raw_set(slot, Value::Nil);
     }
 }
 
@@ -208,20 +287,25 @@ fn compile_named(
     chunk.set_mode(ChunkMode::Text).set_environment(environment.clone()).into_function()
 }
 
-/// Ends a run that takes too long: nobody else is served meanwhile. One that has begun to write goes
-/// on to its end.
-fn watch(lua: &Lua, shared: &Shared, clock: &Clock) -> Result<VmState> {
-    let Some(patience) = shared.patience.get().filter(|_| !shared.has_written.get()) else {
-        return Ok(VmState::Continue);
-    };
-    if clock.elapsed_ns(patience.start, stamp()) < patience.nanos {
-        return Ok(VmState::Continue);
+/// Has others served once the run takes long, and ends it if one of them says so; or ends a load.
+fn watch(lua: &Lua, shared: &Rc<Shared>) -> Result<VmState> {
+    if shared.ended.get().is_none() {
+        let Some(patience) = shared.patience.get() else { return Ok(VmState::Continue) };
+        if shared.clock.elapsed_ns(patience.start, stamp()) < patience.nanos {
+            return Ok(VmState::Continue);
+        }
+        let has_written = shared.has_written.get();
+        let is_load = shared.registering.borrow().is_some();
+        if !is_load && shared.slot.with(|run| run.let_others_in(has_written)) != Some(true) {
+            return Ok(VmState::Continue);
+        }
+        shared.ended.set(Some(if is_load { LOAD_TIMEOUT } else { KILLED }));
     }
-    shared.was_ended.set(true);
-    // At every line from now on, so that no `pcall` can go on.
-    let own = HookTriggers::new().every_line();
-    lua.set_global_hook(own, |_, _| Err(raise::error(KILLED, false)))?;
-    Err(raise::error(KILLED, false))
+    // At every line from now on, in whatever coroutine, so that no `pcall` can go on.
+    let own = shared.clone();
+    let always = HookTriggers::new().every_line();
+    lua.set_global_hook(always, move |lua, _| watch(lua, &own))?;
+    shared.goes_on().map(|()| VmState::Continue)
 }
 
 /// The error table that a script sees in the place of an error of the server.

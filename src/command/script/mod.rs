@@ -5,25 +5,31 @@
 //!
 //! Invariant: an error in a script, or in what it asks for, ends the script and nothing else.
 
+pub mod busy;
 mod cache;
 mod convert;
-mod engine;
+pub mod engine;
+pub mod functions;
 mod library;
 mod raise;
 mod rows;
 mod run;
 mod shebang;
+mod slot;
 
 use super::acl::hex;
 use super::call::feed_monitors;
 use super::ctx::Ctx;
 use super::help::reply_help;
 use crate::resp::errors::{self, Outcome, Reject};
+use busy::Origin;
 use cache::{Known, Sha};
 use raise::Raised;
+use run::Subject;
 use sha1::{Digest, Sha1};
 
 pub use cache::Scripts;
+pub use functions::Functions;
 pub use rows::COMMANDS;
 
 /// Digits of a script's name.
@@ -79,12 +85,17 @@ fn execute(ctx: &mut Ctx, sha: &Sha, known: Known, keys: usize, read_only: bool)
     let engine = ctx.state.scripts.engine(&ctx.state.clock);
     let engine = engine.map_err(|error| Reject::from(Raised::of(&error).into_reply().0))?;
     let rights = run::rights(ctx, known.declared, read_only)?;
-    run::run(ctx, &engine, known.slot, &hex(sha), keys, rights)
+    let name = hex(sha);
+    let subject = Subject { origin: Origin::Script, slot: known.slot, name: &name, keys, rights };
+    run::run(ctx, &engine, subject)
 }
 
 /// How many of the arguments are keys.
 fn numkeys(ctx: &Ctx) -> Result<usize, Reject> {
-    let keys = ctx.args.int(2)?;
+    numkeys_of(ctx, ctx.args.int(2)?)
+}
+
+fn numkeys_of(ctx: &Ctx, keys: i64) -> Result<usize, Reject> {
     match usize::try_from(keys) {
         Err(_) => Err(errors::NUMKEYS_NEGATIVE.into()),
         Ok(keys) if keys > ctx.args.len() - 3 => Err(errors::NUMKEYS_TOO_MANY.into()),
@@ -114,6 +125,26 @@ fn load(ctx: &mut Ctx) -> Outcome {
     Ok(())
 }
 
+/// SCRIPT SHOW sha1
+fn show_text(ctx: &mut Ctx) -> Outcome {
+    let sha = sha_of(ctx.arg(2)).ok_or(errors::NO_SCRIPT)?;
+    let text = ctx.state.scripts.text(&sha).ok_or(errors::NO_SCRIPT)?;
+    ctx.reply.bulk(text);
+    Ok(())
+}
+
+/// SCRIPT DEBUG YES|SYNC|NO
+fn debug(ctx: &mut Ctx) -> Outcome {
+    match ctx.arg(2).to_ascii_lowercase().as_slice() {
+        b"no" => {
+            ctx.reply.ok();
+            Ok(())
+        }
+        b"yes" | b"sync" => Err("ERR There is no debugger for scripts".into()),
+        _ => Err("ERR Use SCRIPT DEBUG YES/SYNC/NO".into()),
+    }
+}
+
 /// SCRIPT EXISTS sha1 [sha1 ...]
 fn exists(ctx: &mut Ctx) -> Outcome {
     let names = ctx.args.from(2);
@@ -137,8 +168,8 @@ fn flush(ctx: &mut Ctx) -> Outcome {
 }
 
 /// SCRIPT KILL
-fn kill(_: &mut Ctx) -> Outcome {
-    Err(errors::NOT_BUSY.into())
+fn kill(ctx: &mut Ctx) -> Outcome {
+    busy::kill(ctx, Origin::Script)
 }
 
 /// SCRIPT HELP
@@ -146,6 +177,8 @@ fn help(ctx: &mut Ctx) -> Outcome {
     reply_help(
         ctx,
         &[
+            "DEBUG (YES|SYNC|NO)",
+            "    Set the debug mode for subsequent scripts executed.",
             "EXISTS <sha1> [<sha1> ...]",
             "    Return information about the existence of the scripts in the script cache.",
             "FLUSH [ASYNC|SYNC]",
@@ -158,6 +191,8 @@ fn help(ctx: &mut Ctx) -> Outcome {
             "    Kill the currently executing Lua script.",
             "LOAD <script>",
             "    Load a script into the scripts cache without executing it.",
+            "SHOW <sha1>",
+            "    Show a script from the scripts cache.",
         ],
     );
     Ok(())

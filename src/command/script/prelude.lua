@@ -15,12 +15,16 @@ local raw_setmetatable, raw_tostring, raw_tonumber = setmetatable, tostring, ton
 local raw_unpack, raw_xpcall, raw_collect = unpack, xpcall, collectgarbage
 local raw_getfenv, raw_setfenv, raw_insert = getfenv, setfenv, table.insert
 local select = select
+local raw_sort, floor, substring = table.sort, math.floor, string.sub
+local find, next_match, expand = host.find, host.next_match, host.expand
 local raw_resume, concat, string_meta = coroutine.resume, table.concat, getmetatable('')
 local unwrap, compile, trace = host.unwrap, host.compile, host.trace
 
 local READONLY = 'Attempt to modify a readonly table'
 -- As many values as a C function may return.
 local UNPACKED_MAX = 7900
+-- Values that are sorted at a stretch.
+local SORTED_MAX = 10000
 -- What a frozen table shows.
 local shown = {}
 -- Functions whose environment is nobody's to change.
@@ -32,21 +36,23 @@ end
 
 local function freeze(real)
   local proxy = {}
+  local meta = {__index = real, __newindex = refuse, __metatable = false}
   shown[proxy] = real
-  return setmetatable(proxy, {__index = real, __newindex = refuse, __metatable = false})
+  return setmetatable(proxy, meta), meta
 end
 
 local function check_writable(t)
   if shown[t] then error(READONLY, 0) end
 end
 
-local globals = setmetatable({}, {__index = function(_, name)
+local missing = {__index = function(_, name)
   if type(name) ~= 'string' and type(name) ~= 'number' then
     error('Second argument to luaProtectedTableError must be a string or number', 2)
   end
   error("Script attempted to access nonexistent global variable '" .. name .. "'", 2)
-end})
-local environment = freeze(globals)
+end}
+local globals = setmetatable({}, missing)
+local environment, environment_meta = freeze(globals)
 -- Functions made from here on have it too, which getfenv shows.
 raw_setfenv(1, environment)
 
@@ -159,6 +165,15 @@ function globals.load(source, name)
   return compile(concat(pieces), name or '=(load)')
 end
 
+-- What libraries see while they are loaded: nothing but `redis`, and of that only what is for then.
+local loading = setmetatable({redis = freeze(setmetatable(host.loading, missing))}, missing)
+
+-- Has the environment show what libraries see while they are loaded, or what functions see.
+local function stage(is_load)
+  shown[environment] = is_load and loading or globals
+  environment_meta.__index = shown[environment]
+end
+
 -- A library under its own name, less what would reach outside or past the server's rules.
 local function library(name, changes)
   local copy = {}
@@ -168,11 +183,120 @@ local function library(name, changes)
   return copy
 end
 
-local strings = library('string', {dump = false})
+-- A text argument, which may be a number.
+local function text_of(value, index, name)
+  if type(value) == 'string' then return value end
+  if type(value) == 'number' then return raw_tostring(value) end
+  error('bad argument #' .. index .. " to '" .. name .. "' (string expected, got " .. type(value) .. ')', 3)
+end
+
+-- How many characters precede the place where a search begins.
+local function start_of(init, len, name)
+  local start = raw_tonumber(init == nil and 1 or init)
+  if not start then
+    error("bad argument #3 to '" .. name .. "' (number expected, got " .. type(init) .. ')', 3)
+  end
+  if start < 0 then start = start + len + 1 end
+  if start < 1 then return 0 end
+  return start > len and len or floor(start) - 1
+end
+
+local function through(...) return ... end
+
+local patterns = {dump = false}
+
+function patterns.find(s, pattern, init, plain)
+  s, pattern = text_of(s, 1, 'find'), text_of(pattern, 2, 'find')
+  -- No tail call: errors look for the frame.
+  return through(find(s, pattern, start_of(init, #s, 'find'), plain and true or false))
+end
+
+function patterns.match(s, pattern, init)
+  s, pattern = text_of(s, 1, 'match'), text_of(pattern, 2, 'match')
+  local function found(first, last, ...)
+    if not first then return nil end
+    if select('#', ...) == 0 then return substring(s, first, last) end
+    return ...
+  end
+  return found(next_match(s, pattern, start_of(init, #s, 'match'), true, true))
+end
+
+function patterns.gmatch(s, pattern)
+  s, pattern = text_of(s, 1, 'gmatch'), text_of(pattern, 2, 'gmatch')
+  local at = 0
+  local function found(first, last, ...)
+    if not first then
+      at = #s + 1
+      return nil
+    end
+    -- An empty match is not found again.
+    at = last < first and first or last
+    if select('#', ...) == 0 then return substring(s, first, last) end
+    return ...
+  end
+  return function()
+    if at > #s then return nil end
+    return found(next_match(s, pattern, at, false, true))
+  end
+end
+patterns.gfind = patterns.gmatch
+
+-- What takes the place of a match: the result of a function, a table's field or a text.
+local function replacement(kind, by, match, ...)
+  local value
+  if kind == 'function' then
+    if select('#', ...) == 0 then value = by(match) else value = by(...) end
+  elseif kind == 'table' then
+    -- The template refuses a capture without an end.
+    if select('#', ...) == 0 then value = by[match] else value = by[(...) or expand('%1', {match, ...})] end
+  else
+    value = expand(by, {match, ...})
+  end
+  if not value then return match end
+  if type(value) ~= 'string' and type(value) ~= 'number' then
+    error('invalid replacement value (a ' .. type(value) .. ')', 4)
+  end
+  return value
+end
+
+function patterns.gsub(s, pattern, by, limit)
+  s, pattern = text_of(s, 1, 'gsub'), text_of(pattern, 2, 'gsub')
+  local kind = type(by)
+  if kind == 'number' then by = raw_tostring(by)
+  elseif kind ~= 'string' and kind ~= 'table' and kind ~= 'function' then
+    error("bad argument #3 to 'gsub' (string/function/table expected)", 2)
+  end
+  limit = raw_tonumber(limit) or #s + 1
+  local pieces, count, at, anchored = {}, 0, 0, substring(pattern, 1, 1) == '^'
+  local function replaced(first, last, ...)
+    if not first then return false end
+    count = count + 1
+    pieces[#pieces + 1] = substring(s, at + 1, first - 1)
+    pieces[#pieces + 1] = replacement(kind, by, substring(s, first, last), ...)
+    at = last
+    if last < first then
+      -- Behind an empty match the next character stays as it is.
+      pieces[#pieces + 1] = substring(s, first, first)
+      at = first
+    end
+    return not anchored and at <= #s
+  end
+  while count < limit and replaced(next_match(s, pattern, at, true, kind == 'function')) do end
+  pieces[#pieces + 1] = substring(s, at + 1)
+  return concat(pieces), count
+end
+
+local strings = library('string', patterns)
 library('math', {random = host.random, randomseed = host.randomseed})
+-- What is sorted by a function is looked at by the clock, and a bad order takes the square of its length.
 library('table', {insert = function(t, ...)
   check_writable(t)
   return raw_insert(t, ...)
+end, sort = function(t, before)
+  if before == nil and type(t) == 'table' and #t > SORTED_MAX then
+    before = function(a, b) return a < b end
+  end
+  return raw_sort(t, before)
 end})
 library('coroutine', {resume = function(...)
   local function passed(ok, reason, ...)
@@ -195,4 +319,9 @@ for _, value in raw_pairs(globals) do
   if type(value) == 'function' then own[value] = true end
 end
 
-return environment, globals, redis, function(f) return raw_xpcall(f, trace) end
+local function run(f) return raw_xpcall(f, trace) end
+local function run_with(f, keys, args)
+  return raw_xpcall(function() return f(keys, args) end, trace)
+end
+
+return environment, globals, run, run_with, stage

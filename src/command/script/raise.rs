@@ -1,7 +1,13 @@
 //! Errors that the server raises in a script.
 
-use mlua::{Error, Lua};
+use crate::base::num::format_f64;
+use mlua::{Error, Lua, Table, Value};
 use std::fmt;
+
+/// Frames of the stack that are looked at for the place of an error.
+pub const FRAMES_MAX: usize = 16;
+/// What the prelude is called in errors.
+pub const PRELUDE_NAME: &str = "=prelude";
 
 /// An error of a script.
 #[derive(Debug, Clone)]
@@ -60,12 +66,47 @@ pub fn error(text: impl Into<Vec<u8>>, counted: bool) -> Error {
     Error::external(Raised { text: text.into(), kind: Kind::Reply { counted } })
 }
 
+/// The text of an error that the prelude has traced, and whether it was counted.
+pub fn traced(reason: &Value) -> (Vec<u8>, bool) {
+    let Value::Table(reason) = reason else {
+        return (format!("ERR {}", reason.to_string().unwrap_or_default()).into_bytes(), false);
+    };
+    let text = field(reason, "err").unwrap_or_else(|| b"ERR unknown error".to_vec());
+    (text, reason.raw_get("ignore_error_stats_update").unwrap_or(false))
+}
+
+/// The reply that such an error of the script called `name` becomes, and whether it was counted.
+pub fn explained(reason: &Value, name: &str) -> (Vec<u8>, bool) {
+    let (mut text, counted) = traced(reason);
+    if let Value::Table(reason) = reason
+        && let (Some(source), Some(line)) = (field(reason, "source"), field(reason, "line"))
+    {
+        text.extend([b" script: ", name.as_bytes(), b", on ", &source, b":", &line, b"."].concat());
+    }
+    (text, counted)
+}
+
+/// A field of an error as text.
+fn field(reason: &Table, name: &str) -> Option<Vec<u8>> {
+    match reason.raw_get::<Value>(name) {
+        Ok(Value::String(text)) => Some(text.as_bytes().to_vec()),
+        Ok(Value::Integer(number)) => Some(number.to_string().into_bytes()),
+        Ok(Value::Number(number)) => Some(format_f64(number).as_bytes().to_vec()),
+        _ => None,
+    }
+}
+
 /// An error of a library function, which says where that was called.
 pub fn plain(lua: &Lua, text: &str) -> Error {
-    let place = lua.inspect_stack(1, |frame| {
-        let (source, line) = (frame.source(), frame.current_line());
-        Some(format!("{}:{}: ", source.short_src?, line?))
-    });
+    let place_of = |level| {
+        lua.inspect_stack(level, |frame| {
+            let (source, line) = (frame.source(), frame.current_line());
+            let is_own = source.source.as_deref() == Some(PRELUDE_NAME);
+            (!is_own).then(|| Some(format!("{}:{}: ", source.short_src?, line?)))
+        })
+    };
+    // Functions of the prelude stand for those of the library that they replace.
+    let place = (1..FRAMES_MAX).map_while(place_of).flatten().next();
     Error::external(Raised::plain(place.flatten().unwrap_or_default() + text))
 }
 

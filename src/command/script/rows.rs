@@ -1,6 +1,8 @@
 //! The rows of scripts.
 
-use super::{eval, eval_ro, evalsha, evalsha_ro, exists, flush, help, kill, load};
+use super::{
+    debug, eval, eval_ro, evalsha, evalsha_ro, exists, flush, help, kill, load, show_text,
+};
 use crate::command::spec::{
     Arg, BeginSearch, Categories, Command, FindKeys, Flags, Group, KeyFlags, KeySpec,
 };
@@ -11,6 +13,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-3)
         .of(Group::Scripting)
         .flags(EVAL.or(Flags::MAY_REPLICATE))
+        .lasts()
         .acl(Categories::SCRIPTING)
         .keys(&[DECLARED.flags(CHANGED).notes(
             "We cannot tell how the keys will be used so we assume the worst, RW and UPDATE",
@@ -23,6 +26,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-3)
         .of(Group::Scripting)
         .flags(EVAL.or(Flags::READONLY))
+        .lasts()
         .acl(Categories::SCRIPTING)
         .keys(&[DECLARED.flags(READ).notes(
             "We cannot tell how the keys will be used so we assume the worst, RO and ACCESS",
@@ -35,6 +39,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-3)
         .of(Group::Scripting)
         .flags(EVAL.or(Flags::MAY_REPLICATE))
+        .lasts()
         .acl(Categories::SCRIPTING)
         .keys(&[DECLARED.flags(CHANGED)])
         .summary("Executes a server-side Lua script by SHA1 digest.")
@@ -45,6 +50,7 @@ pub const COMMANDS: &[Command] = &[
         .arity(-3)
         .of(Group::Scripting)
         .flags(EVAL.or(Flags::READONLY))
+        .lasts()
         .acl(Categories::SCRIPTING)
         .keys(&[DECLARED.flags(READ)])
         .summary("Executes a read-only server-side Lua script by SHA1 digest.")
@@ -60,6 +66,18 @@ pub const COMMANDS: &[Command] = &[
 ];
 
 const SCRIPT: &[Command] = &[
+    Command::new("debug", debug)
+        .arity(3)
+        .of(Group::Scripting)
+        .flags(Flags::NOSCRIPT)
+        .acl(Categories::SCRIPTING)
+        .summary("Sets the debug mode of server-side Lua scripts.")
+        .complexity("O(1)")
+        .since("3.2.0")
+        .args(&[Arg::one_of(
+            "mode",
+            &[Arg::word("yes", "YES"), Arg::word("sync", "SYNC"), Arg::word("no", "NO")],
+        )]),
     Command::new("exists", exists)
         .arity(-3)
         .of(Group::Scripting)
@@ -116,22 +134,32 @@ const SCRIPT: &[Command] = &[
         .since("2.6.0")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .args(&[Arg::string("script")]),
+    Command::new("show", show_text)
+        .arity(3)
+        .of(Group::Scripting)
+        .flags(Flags::NOSCRIPT)
+        .acl(Categories::SCRIPTING)
+        .summary("Show server-side Lua script in the script cache.")
+        .complexity("O(1).")
+        .since("8.0.0")
+        .args(&[Arg::string("sha1")]),
 ];
 
-const EVAL: Flags =
+pub(super) const EVAL: Flags =
     Flags::NOSCRIPT.or(Flags::SKIP_MONITOR).or(Flags::NO_MANDATORY_KEYS).or(Flags::STALE);
-const CHANGED: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
-const READ: KeyFlags = KeyFlags::RO.or(KeyFlags::ACCESS);
+pub(super) const CHANGED: KeyFlags = KeyFlags::RW.or(KeyFlags::ACCESS).or(KeyFlags::UPDATE);
+pub(super) const READ: KeyFlags = KeyFlags::RO.or(KeyFlags::ACCESS);
 const DEPENDS: &str = "Depends on the script that is executed.";
 
 /// As many keys as the second argument says.
-const DECLARED: KeySpec =
+pub(super) const DECLARED: KeySpec =
     KeySpec::new(BeginSearch::Index(2), FindKeys::Count { index: 0, first: 1, step: 1 });
 
 const TEXT: &[Arg] = &with_keys(Arg::string("script"));
 const SHA1: &[Arg] = &with_keys(Arg::string("sha1"));
 
-const fn with_keys(script: Arg) -> [Arg; 4] {
+/// The arguments of a command that names a script, keys and arguments for it.
+pub(super) const fn with_keys(script: Arg) -> [Arg; 4] {
     [
         script,
         Arg::int("numkeys"),

@@ -3,11 +3,13 @@
 //!
 //! Invariant: the client in execution is left as it was found, whatever the script did.
 
+use super::busy::{Busy, Origin};
 use super::convert::{Decoder, Encoder};
-use super::engine::{Engine, Patience};
+use super::engine::{Engine, Patience, Shared};
 use super::library::CHECK_MARK;
 use super::raise::{self, Raised};
 use super::shebang::Declared;
+use crate::base::clock::{Stamp, stamp};
 use crate::base::num::format_f64;
 use crate::command::acl;
 use crate::command::call::call;
@@ -16,8 +18,7 @@ use crate::command::{Args, Ctx};
 use crate::resp::errors::{self, Outcome, Reject};
 use crate::resp::{Output, Protocol, Reply, Span};
 use crate::session::{ClientFlags, CommandId};
-use mlua::{MultiValue, Result, Table, Value};
-use std::cell::RefCell;
+use mlua::{Lua, MultiValue, Result, Table, Value};
 use std::mem::take;
 
 /// Bytes of one call's arguments: offsets have 32 bits.
@@ -46,9 +47,11 @@ pub fn rights(
 ) -> std::result::Result<Rights, Reject> {
     let reply_bytes = ctx.reply.out.capacity();
     let out_of_memory = ctx.state.is_out_of_memory(reply_bytes);
-    let Some(Declared { no_writes, allow_oom }) = declared else {
+    let Some(declared) = declared else {
         return Ok(Rights { read_only, out_of_memory });
     };
+    let no_writes = declared.has(Declared::NO_WRITES);
+    let allow_oom = declared.has(Declared::ALLOW_OOM);
     if !no_writes {
         if let Some(reject) = &ctx.state.writes_refused {
             return Err(reject.clone());
@@ -67,10 +70,24 @@ pub fn rights(
     Ok(Rights { read_only: read_only || no_writes, out_of_memory: false })
 }
 
+/// What is run.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub origin: Origin,
+    /// Its number in the interpreter.
+    pub slot: usize,
+    /// What errors call it.
+    pub name: &'a str,
+    /// How many of the arguments are keys.
+    pub keys: usize,
+    pub rights: Rights,
+}
+
 /// A script in execution.
-struct Run<'c, 'a> {
+pub struct Run<'c, 'a> {
     ctx: &'c mut Ctx<'a>,
-    rights: Rights,
+    subject: Subject<'c>,
+    start: Stamp,
     /// The arguments of a call.
     bytes: Vec<u8>,
     spans: Vec<Span>,
@@ -79,36 +96,31 @@ struct Run<'c, 'a> {
     reply: Vec<u8>,
 }
 
-/// Runs a script that has the given name in errors, with keys and arguments, and writes its reply.
+/// Runs a script and writes its reply.
 ///
 /// # Errors
 /// The error that ended it, unless it was counted already.
-pub fn run(
-    ctx: &mut Ctx<'_>,
-    engine: &Engine,
-    slot: usize,
-    name: &str,
-    keys: usize,
-    rights: Rights,
-) -> Outcome {
+pub fn run(ctx: &mut Ctx<'_>, engine: &Engine, subject: Subject<'_>) -> Outcome {
     let client = ctx.client();
     let (flags, db, command) = (client.flags, client.db, client.last_command);
     client.flags.insert(ClientFlags::EXECUTING.or(ClientFlags::SCRIPT));
+    let (start, args) = (ctx.state.stamp, ctx.args);
     let patience_ms = ctx.state.config.busy_reply_threshold;
-    let patience =
-        Patience { start: ctx.state.stamp, nanos: patience_ms.saturating_mul(1_000_000) };
-    let run = RefCell::new(Run {
-        ctx,
-        rights,
+    let patience = (patience_ms > 0)
+        .then_some(Patience { start, nanos: patience_ms.saturating_mul(1_000_000) });
+    let mut run = Run {
+        ctx: &mut *ctx,
+        subject,
+        start,
         bytes: Vec::new(),
         spans: Vec::new(),
         out: Output::default(),
         reply: Vec::new(),
-    });
+    };
     let ended = engine
-        .begin((patience_ms > 0).then_some(patience))
-        .and_then(|()| execute(&run, engine, slot, keys));
-    let ctx = run.into_inner().ctx;
+        .begin(patience)
+        .and_then(|()| engine.shared.slot.lend(&mut run, || execute(engine, &subject, args)));
+    run.others_wait_again();
     let client = ctx.client();
     client.flags.set(ClientFlags::EXECUTING, flags.has(ClientFlags::EXECUTING));
     client.flags.remove(ClientFlags::SCRIPT);
@@ -122,7 +134,7 @@ pub fn run(
                 .value(&value)
                 .map_err(|error| Raised::of(&error).into_reply())
         }
-        Ok((false, reason)) => Err(explained(reason, name)),
+        Ok((false, reason)) => Err(raise::explained(&reason, subject.name)),
         Err(error) => Err(Raised::of(&error).into_reply()),
     };
     engine.tidy();
@@ -136,15 +148,9 @@ pub fn run(
 }
 
 /// Has the script executed; whether it succeeded, and its result or its error.
-fn execute(
-    run: &RefCell<Run<'_, '_>>,
-    engine: &Engine,
-    slot: usize,
-    keys: usize,
-) -> Result<(bool, Value)> {
+fn execute(engine: &Engine, subject: &Subject<'_>, args: Args<'_>) -> Result<(bool, Value)> {
     const FIRST_KEY: usize = 3;
-    let args = run.borrow().ctx.args;
-    let script = engine.function(slot)?;
+    let script = engine.function(subject.slot)?;
     let sequence = |args: Args<'_>, len: usize| {
         let table = engine.lua.create_table_with_capacity(len, 0)?;
         for (index, arg) in args.from(0).take(len).enumerate() {
@@ -152,39 +158,83 @@ fn execute(
         }
         Ok::<Table, mlua::Error>(table)
     };
-    engine.globals.raw_set("KEYS", sequence(args.after(FIRST_KEY), keys)?)?;
-    let others = args.after(FIRST_KEY + keys);
-    engine.globals.raw_set("ARGV", sequence(others, others.len())?)?;
-    let ended = engine.lua.scope(|scope| {
-        let call = |lua: &mlua::Lua, args: MultiValue, raises: bool| {
-            let mut run = run.try_borrow_mut().map_err(|_| mlua::Error::RecursiveMutCallback)?;
-            run.call(lua, engine, &args, raises)
-        };
-        let calls = scope.create_function(move |lua, args| call(lua, args, true))?;
-        engine.redis.raw_set("call", calls)?;
-        let pcalls = scope.create_function(move |lua, args| call(lua, args, false))?;
-        engine.redis.raw_set("pcall", pcalls)?;
-        engine.run.call::<(bool, Value)>(script)
-    });
+    let keys = sequence(args.after(FIRST_KEY), subject.keys)?;
+    let others = args.after(FIRST_KEY + subject.keys);
+    let others = sequence(others, others.len())?;
+    if subject.origin == Origin::Function {
+        return engine.run_with.call::<(bool, Value)>((script, keys, others));
+    }
+    engine.globals.raw_set("KEYS", keys)?;
+    engine.globals.raw_set("ARGV", others)?;
+    let ended = engine.run.call::<(bool, Value)>(script);
     // The next script finds its own.
     engine.globals.raw_set("KEYS", Value::Nil)?;
     engine.globals.raw_set("ARGV", Value::Nil)?;
     ended
 }
 
+/// redis.call and redis.pcall, which raises nothing.
+pub fn call_from(lua: &Lua, shared: &Shared, args: &MultiValue, raises: bool) -> Result<Value> {
+    let ended = shared.slot.with(|run| run.call(lua, shared, args, raises));
+    ended.unwrap_or_else(|| {
+        let text = "ERR redis.call/pcall can only be called inside a script invocation";
+        Err(raise::error(text, false))
+    })
+}
+
 impl Run<'_, '_> {
+    /// Serves others, as the run has taken long; whether it has to end.
+    pub fn let_others_in(&mut self, has_written: bool) -> bool {
+        let ctx = &mut *self.ctx;
+        let Some(meanwhile) = ctx.meanwhile.as_deref_mut() else { return false };
+        let Subject { origin, name, .. } = self.subject;
+        let busy = ctx.state.scripts.busy.get_or_insert_with(|| {
+            let elapsed_ms = ctx.state.clock.elapsed_ns(self.start, stamp()) / 1_000_000;
+            log::warn!(
+                "Slow script detected: still in execution after {elapsed_ms} milliseconds. You can \
+                 try killing the script using the {} command. Script name is: {name}.",
+                origin.kill_command()
+            );
+            Busy {
+                client: ctx.id,
+                origin,
+                name: name.into(),
+                args: ctx.args.to_owned(),
+                start: self.start,
+                has_written: false,
+                is_ended: false,
+            }
+        });
+        busy.has_written = has_written;
+        meanwhile.serve(ctx.state);
+        let touch = !ctx.client().has(ClientFlags::NO_TOUCH);
+        ctx.state.keyspace.set_touch(touch);
+        ctx.state.scripts.busy().is_some_and(|busy| busy.is_ended)
+    }
+
+    /// Ends what [`Run::let_others_in`] began.
+    fn others_wait_again(&mut self) {
+        let ctx = &mut *self.ctx;
+        if ctx.state.scripts.busy.take().is_some()
+            && let Some(meanwhile) = ctx.meanwhile.as_deref_mut()
+        {
+            meanwhile.end(ctx.state);
+        }
+    }
+
     /// redis.call and redis.pcall
     fn call(
         &mut self,
-        lua: &mlua::Lua,
-        engine: &Engine,
+        lua: &Lua,
+        shared: &Shared,
         args: &MultiValue,
         raises: bool,
     ) -> Result<Value> {
+        shared.goes_on()?;
         if args.front().is_some_and(|first| *first == Value::LightUserData(CHECK_MARK)) {
             return self.check_command(args);
         }
-        let value = match self.take_args(args.iter()).and_then(|()| self.execute(engine)) {
+        let value = match self.take_args(args.iter()).and_then(|()| self.execute(shared)) {
             Ok(()) if raises && self.reply.starts_with(b"-") => {
                 let line = self.reply.strip_suffix(b"\r\n").unwrap_or(&self.reply);
                 return Err(raise::error(raise::coded(line), true));
@@ -214,7 +264,7 @@ impl Run<'_, '_> {
         let text = "ERR Invalid command passed to redis.acl_check_cmd()";
         let command = command.ok_or_else(|| raise::error(text, false))?;
         let reply = Reply { out: &mut out, protocol: Protocol::Resp2 };
-        let mut inner = Ctx { args, reply, state, id, db: self.ctx.db };
+        let mut inner = Ctx { args, reply, state, id, db: self.ctx.db, meanwhile: None };
         Ok(Value::Boolean(acl::may_call(&mut inner, command)))
     }
 
@@ -251,24 +301,21 @@ impl Run<'_, '_> {
     }
 
     /// Executes the call whose arguments were taken over, if the gates let it; its reply is left.
-    fn execute(&mut self, engine: &Engine) -> Result<()> {
+    fn execute(&mut self, shared: &Shared) -> Result<()> {
         let args = Args::new(&self.bytes, &self.spans);
-        let (mut out, protocol) = (take(&mut self.out), engine.shared.protocol.get());
+        let (mut out, protocol) = (take(&mut self.out), shared.protocol.get());
         out.clear();
         let state = &mut *self.ctx.state;
         let id = state.table.resolve(args.at(0), args.get(1));
         let db = state.clients.get(self.ctx.id).map_or(self.ctx.db, |client| client.db as usize);
         let reply = Reply { out: &mut out, protocol };
-        let mut inner = Ctx { args, reply, state, id: self.ctx.id, db };
-        let passed = gates(&mut inner, id, self.rights, engine.shared.has_written.get());
+        let mut inner = Ctx { args, reply, state, id: self.ctx.id, db, meanwhile: None };
+        let passed = gates(&mut inner, id, self.subject.rights, shared.has_written.get());
         let outcome = passed.map(|id| {
             let flags = inner.state.table.command(id).flags;
-            engine
-                .shared
-                .has_written
-                .set(engine.shared.has_written.get() || flags.has(Flags::WRITE));
+            shared.has_written.set(shared.has_written.get() || flags.has(Flags::WRITE));
             inner.client().last_command = Some(id);
-            match engine.shared.logs.get() {
+            match shared.logs.get() {
                 true => call(&mut inner, id),
                 false => inner.unlogged(|inner| call(inner, id)),
             }
@@ -322,24 +369,4 @@ fn gates(
         return refuse(errors::OUT_OF_MEMORY);
     }
     Ok(id)
-}
-
-/// The reply that an error of a script becomes, and whether it was counted already.
-fn explained(reason: Value, name: &str) -> (Vec<u8>, bool) {
-    let Value::Table(reason) = reason else {
-        let text = reason.to_string().unwrap_or_default();
-        return (format!("ERR {text}").into_bytes(), false);
-    };
-    let text_of = |field: &str| match reason.raw_get::<Value>(field) {
-        Ok(Value::String(text)) => Some(text.as_bytes().to_vec()),
-        Ok(Value::Integer(number)) => Some(number.to_string().into_bytes()),
-        Ok(Value::Number(number)) => Some(format_f64(number).as_bytes().to_vec()),
-        _ => None,
-    };
-    let mut text = text_of("err").unwrap_or_else(|| b"ERR unknown error".to_vec());
-    if let (Some(source), Some(line)) = (text_of("source"), text_of("line")) {
-        text.extend([b" script: ", name.as_bytes(), b", on ", &source, b":", &line, b"."].concat());
-    }
-    let counted = reason.raw_get("ignore_error_stats_update").unwrap_or(false);
-    (text, counted)
 }

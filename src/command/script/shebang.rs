@@ -3,13 +3,35 @@
 use crate::base::text::split_args;
 use crate::resp::errors::Reject;
 
-/// What a script says about itself.
+/// What a script or a function says about itself: a set of flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Declared {
+pub struct Declared(u8);
+
+impl Declared {
     /// It calls nothing that writes.
-    pub no_writes: bool,
+    pub const NO_WRITES: Declared = Declared(1 << 0);
     /// It may run while there is too much data.
-    pub allow_oom: bool,
+    pub const ALLOW_OOM: Declared = Declared(1 << 1);
+    /// All flags, in the order in which they are shown. There are neither replicas nor a cluster, so
+    /// the last three change nothing.
+    const NAMES: [&'static str; 5] =
+        ["no-writes", "allow-oom", "allow-stale", "no-cluster", "allow-cross-slot-keys"];
+
+    pub fn has(self, flag: Declared) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    /// Adds the flag that `is_named` knows by its name; false if there is none.
+    pub fn add(&mut self, is_named: impl Fn(&str) -> bool) -> bool {
+        let known = Declared::NAMES.iter().position(|name| is_named(name));
+        known.map(|index| self.0 |= 1 << index).is_some()
+    }
+
+    /// The names of the flags.
+    pub fn names(self) -> impl Iterator<Item = &'static str> + Clone {
+        let numbered = Declared::NAMES.into_iter().enumerate();
+        numbered.filter(move |(index, _)| self.0 & 1 << index != 0).map(|(_, name)| name)
+    }
 }
 
 /// What the first line of a script says, if it is such a line, and where the script begins: with the
@@ -35,12 +57,8 @@ pub fn declared(text: &[u8]) -> Result<(Option<Declared>, usize), Reject> {
         };
         // No flags at all are none; an empty one among others is unknown.
         for flag in flags.split(|byte| *byte == b',').filter(|_| !flags.is_empty()) {
-            match flag {
-                b"no-writes" => declared.no_writes = true,
-                b"allow-oom" => declared.allow_oom = true,
-                // There are neither replicas nor a cluster.
-                b"allow-stale" | b"no-cluster" | b"allow-cross-slot-keys" => {}
-                _ => return Err(refused("Unexpected flag in script shebang", flag)),
+            if !declared.add(|name| name.as_bytes() == flag) {
+                return Err(refused("Unexpected flag in script shebang", flag));
             }
         }
     }
@@ -62,8 +80,8 @@ mod tests {
         let plain = Some(Declared::default());
         assert_eq!(declared(b"#!lua\nreturn 1"), Ok((plain, 5)));
         assert_eq!(declared(b"#!lua flags=\nreturn 1"), Ok((plain, 12)));
-        let both = Some(Declared { no_writes: true, allow_oom: true });
-        assert_eq!(declared(b"#!lua flags=no-writes,allow-oom\n"), Ok((both, 31)));
+        let (flags, end) = declared(b"#!lua flags=allow-oom,no-writes\n").expect("known flags");
+        assert!(flags.expect("some").names().eq(["no-writes", "allow-oom"]) && end == 31);
         for (text, reason) in [
             ("#!lua", "ERR Invalid script shebang"),
             ("#!js\n", "ERR Unexpected engine in script shebang: #!js"),

@@ -3,7 +3,7 @@
 //! Invariant: nothing here touches a key.
 
 use crate::command::ctx::Ctx;
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{ADMIN_UNSCRIPTED, Arg, Command, Flags, Group};
 use crate::command::state::Request;
 use crate::config::shutdown as flag;
 use crate::resp::errors::{self, Outcome, Reject};
@@ -14,7 +14,7 @@ pub const COMMANDS: &[Command] = &[
     Command::new("monitor", monitor)
         .arity(1)
         .of(Group::Server)
-        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE))
+        .flags(ADMIN_UNSCRIPTED)
         .summary("Listens for all requests received by the server in real-time.")
         .since("1.0.0"),
     Command::new("shutdown", shutdown)
@@ -86,6 +86,9 @@ fn shutdown(ctx: &mut Ctx) -> Outcome {
         // It ends with the turn it was asked in, so there is never one under way.
         return Err(errors::NO_SHUTDOWN.into());
     };
+    if let Some(busy) = ctx.state.scripts.busy().filter(|_| flags & flag::NOSAVE == 0) {
+        return Err(busy.reject());
+    }
     let client = ctx.id;
     ctx.client().flags.insert(ClientFlags::POSTPONED);
     ctx.state.requests.push(Request::Shutdown { client, flags });

@@ -106,6 +106,7 @@ impl State {
             created: self.keyspace.now() / 1000,
             used_memory: alloc::used(),
             aof_base,
+            functions: self.functions.codes(),
         }
     }
 

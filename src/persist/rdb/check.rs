@@ -18,7 +18,8 @@ use crate::base::clock::unix_us_now;
 pub fn check(path: &Path, limits: Limits, out: &mut dyn Write) -> io::Result<Option<u64>> {
     let mut file = File::open(path)?;
     let now = unix_us_now() / 1000;
-    let mut visit = Visit { out, told: Ok(()), now, keys: 0, expires: 0, already_expired: 0 };
+    let mut visit =
+        Visit { out, told: Ok(()), now, keys: 0, expires: 0, already_expired: 0, functions: 0 };
     visit.say(0, &format!("Checking RDB file {}", path.display()));
     let options = Options {
         databases: u64::MAX,
@@ -47,6 +48,7 @@ struct Visit<'a> {
     keys: u64,
     expires: u64,
     already_expired: u64,
+    functions: u64,
 }
 
 impl Visit<'_> {
@@ -81,10 +83,13 @@ impl Visit<'_> {
     }
 
     fn say_counts(&mut self) {
-        let Visit { keys, expires, already_expired, .. } = *self;
+        let Visit { keys, expires, already_expired, functions, .. } = *self;
         self.line(&format!("[info] {keys} keys read"));
         self.line(&format!("[info] {expires} expires"));
         self.line(&format!("[info] {already_expired} already expired"));
+        if functions > 0 {
+            self.line(&format!("[info] {functions} functions"));
+        }
     }
 }
 
@@ -94,6 +99,11 @@ impl Sink for Visit<'_> {
             self.expires += 1;
             self.already_expired += u64::from(deadline < self.now);
         }
+        Ok(())
+    }
+
+    fn function(&mut self, _text: &[u8]) -> Result<(), Reason> {
+        self.functions += 1;
         Ok(())
     }
 

@@ -81,6 +81,12 @@ pub trait Sink {
     /// It may not be taken; nothing more is read then.
     fn entry(&mut self, entry: Entry<'_>) -> Result<(), Reason>;
 
+    /// Takes the text of a library of functions.
+    ///
+    /// # Errors
+    /// As for a key.
+    fn function(&mut self, text: &[u8]) -> Result<(), Reason>;
+
     /// Hears what else there is, `offset` bytes behind the start.
     fn note(&mut self, note: Note<'_>, offset: u64);
 }
@@ -190,6 +196,11 @@ impl Loader<'_, '_> {
                 let note = Note::Aux { name: &self.key, value: &self.text };
                 self.sink.note(note, source.offset());
             }
+            opcode::FUNCTION => {
+                self.doing = Doing::Functions;
+                source.text(&mut self.text)?;
+                self.sink.function(&self.text)?;
+            }
             opcode::SLOT_INFO => {
                 // How large the slots of a cluster are: a hint for the reader.
                 self.doing = Doing::Length;
@@ -208,9 +219,9 @@ impl Loader<'_, '_> {
                 self.doing = Doing::ModuleAux;
                 format!("data of the module '{}'", value::module_name(self.source.count()?))
             }
-            opcode::FUNCTION | opcode::FUNCTION_PRE_GA => {
+            opcode::FUNCTION_PRE_GA => {
                 self.doing = Doing::Functions;
-                "function libraries".into()
+                "functions of a version before their release".into()
             }
             _ => format!("instruction {code}"),
         }))
@@ -308,6 +319,29 @@ pub fn load_value(
         }
         kind => value::read(&mut source, kind, version, &options.limits),
     }
+}
+
+/// Reads the texts of libraries that a payload consists of.
+///
+/// # Errors
+/// What Redis says where it holds something else.
+pub fn load_functions(payload: &[u8], options: &Options) -> Result<Vec<Vec<u8>>, &'static str> {
+    let mut reader = payload;
+    let buffer = payload.len().min(BUFFER_BYTES);
+    let options = Options { checksum: false, ..*options };
+    let mut source = Source::new(&mut reader, buffer, &options);
+    let mut texts = Vec::new();
+    while !source.is_at_end().map_err(|_| "can not read data type")? {
+        match source.byte().map_err(|_| "can not read data type")? {
+            opcode::FUNCTION => {}
+            opcode::FUNCTION_PRE_GA => return Err("Pre-GA function format not supported"),
+            _ => return Err("given type is not a function"),
+        }
+        let mut text = Vec::new();
+        source.text(&mut text).map_err(|_| "Failed loading library payload")?;
+        texts.push(text);
+    }
+    Ok(texts)
 }
 
 #[cfg(test)]

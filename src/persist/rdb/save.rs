@@ -24,6 +24,7 @@ use crate::types::list::ListRef;
 use crate::types::set::SetRef;
 use crate::types::zset::{SortedSet, ZsetRef};
 use crate::types::{StringRef, ValueRef};
+use std::rc::Rc;
 
 /// A longer string is compressed, as in Redis.
 const COMPRESSED_BYTES_MIN: usize = 21;
@@ -33,8 +34,8 @@ const NUMBER_BYTES_MAX: usize = 11;
 /// What stands in the place of the checksum in a file without.
 pub const NO_SUM: [u8; 8] = [0; 8];
 
-/// What a file says about itself.
-#[derive(Clone, Copy, Debug)]
+/// What a file says about itself, and the functions, which it begins with.
+#[derive(Clone, Debug)]
 pub struct Header<'a> {
     /// Whether fields of hashes have deadlines, which takes a newer version.
     pub field_deadlines: bool,
@@ -48,6 +49,8 @@ pub struct Header<'a> {
     pub used_memory: usize,
     /// Whether the file is the base of an append log.
     pub aof_base: bool,
+    /// The texts of the libraries that are loaded.
+    pub functions: Vec<Rc<[u8]>>,
 }
 
 /// The end of a file that is being written, with strings as they are.
@@ -235,6 +238,15 @@ pub fn header(chunk: &mut Chunk, header: &Header<'_>) {
     chunk.push_aux_int("ctime", header.created);
     chunk.push_aux_int("used-mem", header.used_memory as i64);
     chunk.push_aux_int("aof-base", header.aof_base.into());
+    functions(chunk, &header.functions);
+}
+
+/// The texts of libraries.
+pub fn functions(chunk: &mut Chunk, texts: &[Rc<[u8]>]) {
+    for text in texts {
+        chunk.push(opcode::FUNCTION);
+        chunk.push_text(text);
+    }
 }
 
 /// The database of the entries that follow.

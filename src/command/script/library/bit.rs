@@ -8,23 +8,51 @@ use mlua::{Lua, MultiValue, Result, Table};
 /// Digits of `bit.tohex` at most.
 const DIGITS_MAX: u32 = 8;
 
+/// What a function does with its arguments.
+#[derive(Clone, Copy)]
+enum Operation {
+    Unary(fn(u32) -> u32),
+    /// Of any number of arguments, one after the other.
+    Folded(fn(u32, u32) -> u32),
+    /// By so many places, of which the lowest five bits count.
+    Shift(fn(u32, u32) -> u32),
+}
+
+const OPERATIONS: [(&str, Operation); 11] = [
+    ("tobit", Operation::Unary(|bits| bits)),
+    ("bnot", Operation::Unary(|bits| !bits)),
+    ("bswap", Operation::Unary(u32::swap_bytes)),
+    ("band", Operation::Folded(|a, b| a & b)),
+    ("bor", Operation::Folded(|a, b| a | b)),
+    ("bxor", Operation::Folded(|a, b| a ^ b)),
+    ("lshift", Operation::Shift(|bits, by| bits << by)),
+    ("rshift", Operation::Shift(|bits, by| bits >> by)),
+    ("arshift", Operation::Shift(|bits, by| (bits.cast_signed() >> by).cast_unsigned())),
+    ("rol", Operation::Shift(u32::rotate_left)),
+    ("ror", Operation::Shift(u32::rotate_right)),
+];
+
 /// The library.
 ///
 /// # Errors
 /// There is not enough memory.
 pub fn library(lua: &Lua) -> Result<Table> {
     let table = lua.create_table()?;
-    unary(lua, &table, "tobit", |bits| bits)?;
-    unary(lua, &table, "bnot", |bits| !bits)?;
-    unary(lua, &table, "bswap", u32::swap_bytes)?;
-    folded(lua, &table, "band", |a, b| a & b)?;
-    folded(lua, &table, "bor", |a, b| a | b)?;
-    folded(lua, &table, "bxor", |a, b| a ^ b)?;
-    shift(lua, &table, "lshift", |bits, by| bits << by)?;
-    shift(lua, &table, "rshift", |bits, by| bits >> by)?;
-    shift(lua, &table, "arshift", |bits, by| (bits.cast_signed() >> by).cast_unsigned())?;
-    shift(lua, &table, "rol", u32::rotate_left)?;
-    shift(lua, &table, "ror", u32::rotate_right)?;
+    for (name, operation) in OPERATIONS {
+        let function = move |lua: &Lua, args: MultiValue| {
+            let bits = |index| bits(lua, &args, index, name);
+            let result = match operation {
+                Operation::Unary(of) => of(bits(0)?),
+                Operation::Folded(of) => {
+                    let rest = |result, index| bits(index).map(|bits| of(result, bits));
+                    (1..args.len()).try_fold(bits(0)?, rest)?
+                }
+                Operation::Shift(of) => of(bits(0)?, bits(1)? % u32::BITS),
+            };
+            Ok(result.cast_signed())
+        };
+        table.raw_set(name, lua.create_function(function)?)?;
+    }
     let tohex = |lua: &Lua, args: MultiValue| {
         let bits = bits(lua, &args, 0, "tohex")?;
         let digits = match args.get(1) {
@@ -35,41 +63,6 @@ pub fn library(lua: &Lua) -> Result<Table> {
     };
     table.raw_set("tohex", lua.create_function(tohex)?)?;
     Ok(table)
-}
-
-fn unary(lua: &Lua, table: &Table, name: &'static str, operation: fn(u32) -> u32) -> Result<()> {
-    let function =
-        move |lua: &Lua, args: MultiValue| Ok(operation(bits(lua, &args, 0, name)?).cast_signed());
-    table.raw_set(name, lua.create_function(function)?)
-}
-
-fn folded(
-    lua: &Lua,
-    table: &Table,
-    name: &'static str,
-    operation: fn(u32, u32) -> u32,
-) -> Result<()> {
-    let function = move |lua: &Lua, args: MultiValue| {
-        let mut result = bits(lua, &args, 0, name)?;
-        for index in 1..args.len() {
-            result = operation(result, bits(lua, &args, index, name)?);
-        }
-        Ok(result.cast_signed())
-    };
-    table.raw_set(name, lua.create_function(function)?)
-}
-
-fn shift(
-    lua: &Lua,
-    table: &Table,
-    name: &'static str,
-    operation: fn(u32, u32) -> u32,
-) -> Result<()> {
-    let function = move |lua: &Lua, args: MultiValue| {
-        let (value, by) = (bits(lua, &args, 0, name)?, bits(lua, &args, 1, name)?);
-        Ok(operation(value, by % u32::BITS).cast_signed())
-    };
-    table.raw_set(name, lua.create_function(function)?)
 }
 
 /// An argument as 32 bits: the nearest integer modulo 2^32.

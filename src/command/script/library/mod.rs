@@ -4,12 +4,13 @@
 mod bit;
 mod json;
 mod msgpack;
+mod pattern;
 mod structure;
 
 pub use json::Settings as JsonSettings;
 
 use super::engine::Shared;
-use super::raise;
+use super::{functions, raise, run};
 use crate::command::acl::hex;
 use crate::config::REDIS_VERSION;
 use crate::resp::Protocol;
@@ -45,16 +46,10 @@ pub const CHECK_MARK: LightUserData = LightUserData(ptr::without_provenance_mut(
 /// # Errors
 /// There is not enough memory.
 pub fn fill(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
-    let redis = lua.create_table()?;
-    redis.raw_set("REDIS_VERSION", REDIS_VERSION)?;
-    redis.raw_set("REDIS_VERSION_NUM", version_number())?;
-    for (number, (name, _)) in LEVELS.iter().enumerate() {
-        redis.raw_set(*name, number)?;
-    }
+    let redis = about(lua)?;
     for (name, bits) in REPL {
         redis.raw_set(name, bits)?;
     }
-    redis.raw_set("log", lua.create_function(|_, args| write_log(args))?)?;
     redis.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     redis.raw_set("error_reply", lua.create_function(error_reply)?)?;
     redis.raw_set("status_reply", lua.create_function(status_reply)?)?;
@@ -62,11 +57,17 @@ pub fn fill(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
     redis.raw_set("breakpoint", lua.create_function(|_, ()| Ok(false))?)?;
     redis.raw_set("debug", lua.create_function(|_, _: MultiValue| Ok(()))?)?;
     redis.raw_set("replicate_commands", lua.create_function(|_, ()| Ok(true))?)?;
+    for (name, raises) in [("call", true), ("pcall", false)] {
+        let own = shared.clone();
+        let call = move |lua: &Lua, args: MultiValue| run::call_from(lua, &own, &args, raises);
+        redis.raw_set(name, lua.create_function(call)?)?;
+    }
     let own = shared.clone();
     redis.raw_set("setresp", lua.create_function(move |lua, args| set_resp(lua, &own, args))?)?;
     let own = shared.clone();
     redis.raw_set("set_repl", lua.create_function(move |lua, args| set_repl(lua, &own, args))?)?;
     host.raw_set("redis", redis)?;
+    host.raw_set("loading", loading(lua, shared)?)?;
     host.raw_set("check_mark", CHECK_MARK)?;
     let libraries = lua.create_table()?;
     libraries.raw_set("bit", bit::library(lua)?)?;
@@ -74,7 +75,28 @@ pub fn fill(lua: &Lua, host: &Table, shared: &Rc<Shared>) -> Result<()> {
     libraries.raw_set("cmsgpack", msgpack::library(lua)?)?;
     libraries.raw_set("struct", structure::library(lua)?)?;
     host.raw_set("libraries", libraries)?;
+    pattern::fill(lua, host, shared)?;
     random(lua, host)
+}
+
+/// What scripts and the code of libraries both find in `redis`.
+fn about(lua: &Lua) -> Result<Table> {
+    let redis = lua.create_table()?;
+    redis.raw_set("REDIS_VERSION", REDIS_VERSION)?;
+    redis.raw_set("REDIS_VERSION_NUM", version_number())?;
+    for (number, (name, _)) in LEVELS.iter().enumerate() {
+        redis.raw_set(*name, number)?;
+    }
+    redis.raw_set("log", lua.create_function(|_, args| write_log(args))?)?;
+    Ok(redis)
+}
+
+/// What the code of a library finds in `redis` while it is loaded.
+fn loading(lua: &Lua, shared: &Rc<Shared>) -> Result<Table> {
+    let (redis, own) = (about(lua)?, shared.clone());
+    let register = move |lua: &Lua, args| functions::register(lua, &own, args);
+    redis.raw_set("register_function", lua.create_function(register)?)?;
+    Ok(redis)
 }
 
 /// `7.2.6` as `0x00070206`.

@@ -3,7 +3,7 @@
 //! Invariant: names and order are Redis's; what Redis lacks stands beside what it belongs to.
 
 use super::text::Text;
-use crate::command::script::Scripts;
+use crate::command::script::{Functions, Scripts};
 use crate::command::server::memory::account::{Account, Beyond};
 use crate::command::state::State;
 
@@ -13,7 +13,7 @@ pub fn memory(text: &mut Text, state: &mut State) {
     usage(text, &account);
     allocator(text, &account);
     text.bytes("total_system_memory", state.memory_limit.machine);
-    scripts(text, &state.scripts);
+    scripts(text, &state.scripts, &state.functions);
     limit(text, state);
     text.field("maxmemory_policy", state.config.maxmemory_policy.name());
     fragmentation(text, &account);
@@ -52,21 +52,22 @@ fn limit(text: &mut Text, state: &State) {
     text.field("maxmemory_withheld", limit.withheld());
 }
 
-/// There are no functions.
-fn scripts(text: &mut Text, scripts: &Scripts) {
+fn scripts(text: &mut Text, scripts: &Scripts, functions: &Functions) {
     let (engine, known) = (scripts.engine_bytes() as u64, scripts.bytes() as u64);
+    let (loaded, own) = (functions.engine_bytes() as u64, functions.bytes() as u64);
+    let (libraries, count) = functions.counts();
     text.field("used_memory_vm_eval", engine);
     text.bytes("used_memory_lua", engine);
     text.fields(&[
         ("used_memory_scripts_eval", known),
         ("number_of_cached_scripts", scripts.len() as u64),
-        ("number_of_functions", 0),
-        ("number_of_libraries", 0),
-        ("used_memory_vm_functions", 0),
+        ("number_of_functions", count as u64),
+        ("number_of_libraries", libraries as u64),
+        ("used_memory_vm_functions", loaded),
     ]);
-    text.bytes("used_memory_vm_total", engine);
-    text.field("used_memory_functions", 0);
-    text.bytes("used_memory_scripts", known);
+    text.bytes("used_memory_vm_total", engine + loaded);
+    text.field("used_memory_functions", own);
+    text.bytes("used_memory_scripts", known + own);
 }
 
 fn fragmentation(text: &mut Text, account: &Account) {

@@ -7,7 +7,7 @@ mod graph;
 
 use crate::command::ctx::Ctx;
 use crate::command::help::reply_help;
-use crate::command::spec::{Arg, Command, Flags, Group};
+use crate::command::spec::{ADMIN_UNSCRIPTED, Arg, Command, Flags, Group};
 use crate::observe::Durations;
 use crate::resp::Reply;
 use crate::resp::errors::Outcome;
@@ -67,7 +67,7 @@ const LATENCY: &[Command] = &[
 const fn about(name: &'static str, handler: fn(&mut Ctx) -> Outcome) -> Command {
     Command::new(name, handler)
         .of(Group::Server)
-        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE))
+        .flags(ADMIN_UNSCRIPTED)
         .complexity("O(1)")
         .since("2.8.13")
 }
@@ -135,15 +135,8 @@ fn latency_histogram(ctx: &mut Ctx) -> Outcome {
 /// A command with its subcommands, or one subcommand as `container|name`; none for an unknown name.
 fn named(ctx: &Ctx, name: &[u8]) -> Vec<CommandId> {
     let table = &ctx.state.table;
-    let (name, sub) = match name.iter().position(|byte| *byte == b'|') {
-        Some(at) => (&name[..at], Some(&name[at + 1..])),
-        None => (name, None),
-    };
-    let Some(id) = table.lookup(name) else { return Vec::new() };
-    match sub {
-        Some(sub) => table.subcommand(id, sub).into_iter().collect(),
-        None => std::iter::once(id).chain(table.row(id).children.iter().copied()).collect(),
-    }
+    let Some(id) = table.named(name) else { return Vec::new() };
+    std::iter::once(id).chain(table.row(id).children.iter().copied()).collect()
 }
 
 fn reply_durations(reply: &mut Reply, durations: &Durations) {

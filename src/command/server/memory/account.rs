@@ -23,6 +23,9 @@ pub struct Account {
     pub clients: u64,
     /// Records of the append log that are not written yet, and room for more.
     pub log: u64,
+    /// The texts of scripts and of libraries, and what is known of them.
+    pub scripts: u64,
+    pub functions: u64,
     /// All that is not data.
     pub overhead: u64,
     pub dataset: u64,
@@ -39,7 +42,8 @@ impl Account {
         let clients = state.memory_of_clients();
         let startup = state.facts.startup_memory;
         let log = state.effects.memory();
-        let overhead = startup + clients + log + tables + timers;
+        let (scripts, functions) = (state.scripts.bytes(), state.functions.bytes());
+        let overhead = startup + clients + log + tables + timers + scripts + functions;
         let databases = 0..state.keyspace.databases();
         let keys: usize = databases.map(|index| state.keyspace.db(index).len()).sum();
         Account {
@@ -50,6 +54,8 @@ impl Account {
             startup: startup as u64,
             clients: clients as u64,
             log: log as u64,
+            scripts: scripts as u64,
+            functions: functions as u64,
             overhead: overhead as u64,
             dataset: used.saturating_sub(overhead) as u64,
             keys: keys as u64,

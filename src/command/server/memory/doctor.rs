@@ -91,6 +91,8 @@ mod tests {
 
     fn report(change: impl FnOnce(&mut Findings)) -> String {
         let account = Account {
+            scripts: 0,
+            functions: 0,
             used: 100 * MIB,
             active: 101 * MIB,
             resident: 104 * MIB,

@@ -54,8 +54,8 @@ fn parts(reply: &mut Reply<'_>, account: &Account) {
     integer(reply, "clients.normal", account.clients);
     integer(reply, "cluster.links", 0);
     integer(reply, "aof.buffer", account.log);
-    integer(reply, "lua.caches", 0);
-    integer(reply, "functions.caches", 0);
+    integer(reply, "lua.caches", account.scripts);
+    integer(reply, "functions.caches", account.functions);
 }
 
 /// A database's tables and its timing wheel, which is what deadlines cost here.

@@ -45,6 +45,8 @@ pub enum Reason {
     Databases(u64),
     /// Who takes the keys refuses this one.
     Refused(&'static str),
+    /// A library of functions cannot be loaded.
+    Library(String),
     /// Who takes the keys wants no more of them.
     Stopped,
 }
@@ -108,6 +110,7 @@ impl fmt::Display for Reason {
                  databases"
             ),
             Reason::Refused(what) => f.write_str(what),
+            Reason::Library(why) => write!(f, "Failed loading library, {why}"),
             Reason::Stopped => f.write_str("Given up"),
         }
     }

@@ -26,6 +26,14 @@ pub enum Expired {
 pub trait Target {
     fn keyspace(&mut self) -> &mut Keyspace;
 
+    /// Takes the text of a library of functions, which may take the place of another or not.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded.
+    fn function(&mut self, _text: &[u8], _replace: bool) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Hears how many bytes the data took where the file was made.
     fn took(&mut self, _bytes: u64) {}
 
@@ -101,6 +109,10 @@ impl<T: Target> Sink for Intake<'_, T> {
             true => Ok(()),
             false => Err(Reason::Stopped),
         }
+    }
+
+    fn function(&mut self, text: &[u8]) -> Result<(), Reason> {
+        self.target.function(text, self.replace).map_err(Reason::Library)
     }
 
     fn note(&mut self, note: Note<'_>, offset: u64) {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::rc::Rc;
 
 use super::*;
 use crate::base::rng::{Rng, os_seed};
 use crate::ds::listpack::{Item, Listpack};
 use crate::keyspace::{Expiry, Facts, Keyspace, Order, Policy, Scope};
+use crate::persist::dump;
 use crate::persist::rdb::save::Header;
 use crate::persist::snapshot::{self, Format};
 use crate::types::hash::{self, Hash, Ttl};
@@ -166,8 +168,33 @@ fn written(keyspace: &Keyspace) -> Vec<u8> {
         created: NOW / 1000,
         used_memory: 1,
         aof_base: false,
+        functions: Vec::new(),
     };
     snapshot::file(keyspace, Format::Rdb { compress: true, checksum: true }, &header)
+}
+
+#[test]
+fn libraries_are_read_as_they_were_written() {
+    let texts = [&b"#!lua name=a\n"[..], &[b'x'; 300]];
+    let header = Header {
+        field_deadlines: false,
+        uneven_consumers: false,
+        redis_version: "7.2.6",
+        created: NOW / 1000,
+        used_memory: 1,
+        aof_base: false,
+        functions: texts.map(Rc::from).to_vec(),
+    };
+    let format = Format::Rdb { compress: true, checksum: true };
+    let (bytes, mut drain) = (snapshot::file(&keyspace(), format, &header), Drain::default());
+    load(&mut &bytes[..], &options(), &mut drain).expect("a snapshot");
+    assert_eq!(drain.libraries, texts);
+    let payload = dump::dump_functions(&header.functions, true);
+    assert_eq!(dump::restore_functions(&payload, &options()).expect("a payload"), texts);
+    for at in 0..payload.len() {
+        let cut = dump::restore_functions(&payload[..at], &options());
+        assert!(matches!(cut, Err(dump::Refusal::Footer)));
+    }
 }
 
 fn read(bytes: &[u8], options: &Options) -> Result<(Keyspace, Loaded), Error> {
@@ -177,11 +204,19 @@ fn read(bytes: &[u8], options: &Options) -> Result<(Keyspace, Loaded), Error> {
     Ok((keyspace, loaded))
 }
 
-/// Takes everything and keeps nothing.
-struct Drain;
+/// Takes everything and keeps nothing but the texts of libraries.
+#[derive(Default)]
+struct Drain {
+    libraries: Vec<Vec<u8>>,
+}
 
 impl Sink for Drain {
     fn entry(&mut self, _: Entry<'_>) -> Result<(), Reason> {
+        Ok(())
+    }
+
+    fn function(&mut self, text: &[u8]) -> Result<(), Reason> {
+        self.libraries.push(text.to_vec());
         Ok(())
     }
 
@@ -189,7 +224,7 @@ impl Sink for Drain {
 }
 
 fn read_only(bytes: &[u8]) -> Result<Loaded, Error> {
-    load(&mut &bytes[..], &options(), &mut Drain)
+    load(&mut &bytes[..], &options(), &mut Drain::default())
 }
 
 /// What a value holds, in an order of its own, and how.
@@ -528,9 +563,10 @@ fn what_is_not_supported_is_refused_by_name() {
     let module = b"\x81\x80\x6b\x55\x96\x12\x34\x54\x00";
     check_refused("REDIS0011", kind::MODULE, module, "values of the module type 'gGtVlhI0V'");
     check_refused("REDIS0011", 99, b"", "values of type 99");
-    for (code, name) in
-        [(opcode::FUNCTION, "function libraries"), (opcode::SLOT_IMPORT, "instruction 243")]
-    {
+    for (code, name) in [
+        (opcode::FUNCTION_PRE_GA, "functions of a version"),
+        (opcode::SLOT_IMPORT, "instruction 243"),
+    ] {
         let error =
             read(&[b"REDIS0011", &[code][..]].concat(), &options()).err().expect("a refusal");
         assert!(error.to_string().contains(name), "{error}");

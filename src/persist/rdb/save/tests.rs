@@ -145,6 +145,7 @@ fn a_file_has_its_parts_in_order() {
         created: 1,
         used_memory: 300,
         aof_base: true,
+        functions: Vec::new(),
     };
     header(&mut chunk, &about);
     select_db(&mut chunk, 9);
