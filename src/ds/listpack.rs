@@ -264,9 +264,12 @@ impl Listpack {
         self.set_count(count);
     }
 
-    /// Gives back what is unused.
+    /// Gives back what is unused, unless that is little. The allocator would leave what shrinks by
+    /// less than a half where it is.
     pub fn fit(&mut self) {
-        self.0.shrink_to_fit();
+        if self.0.capacity() > self.0.len() + self.0.len() / 8 {
+            self.0 = self.0.as_slice().to_vec();
+        }
     }
 
     pub fn push_front(&mut self, text: &[u8]) {
