@@ -4,19 +4,6 @@ use std::time::{Duration, Instant};
 
 use crate::support::*;
 
-/// A client that has sent `line` and waits.
-fn waiting(server: &Server, line: &str) -> Client {
-    let before = blocked(server);
-    let mut client = server.client();
-    client.send(&encode(&split_args(line)));
-    server.wait_until(line, |server| blocked(server) == before + 1);
-    client
-}
-
-fn blocked(server: &Server) -> usize {
-    server.info("blocked_clients").parse().expect("a number")
-}
-
 /// What BLPOP replies.
 fn popped(key: &str, element: &str) -> Value {
     bulks([key, element])

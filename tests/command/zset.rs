@@ -455,15 +455,6 @@ fn other_types_are_refused() {
     });
 }
 
-/// A client that has sent `line` and waits.
-fn waiting(server: &Server, line: &str) -> Client {
-    let before: usize = server.info("blocked_clients").parse().expect("a number");
-    let mut client = server.client();
-    client.send(&encode(&split_args(line)));
-    server.wait_until(line, |server| server.info("blocked_clients") == (before + 1).to_string());
-    client
-}
-
 #[test]
 fn clients_wait_for_members() {
     each_backend(|server| {

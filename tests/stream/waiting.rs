@@ -3,19 +3,6 @@
 use super::{entries, nothing, read};
 use crate::support::*;
 
-/// A client that has sent `line` and waits.
-fn waiting(server: &Server, line: &str) -> Client {
-    let before = blocked(server);
-    let mut client = server.client();
-    client.send(&encode(&split_args(line)));
-    server.wait_until(line, |server| blocked(server) == before + 1);
-    client
-}
-
-fn blocked(server: &Server) -> usize {
-    server.info("blocked_clients").parse().expect("a number")
-}
-
 #[test]
 fn an_entry_reaches_everyone_who_waits_for_it() {
     each_backend(|server| {

@@ -63,6 +63,20 @@ pub fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
 }
 
+/// A client that has sent `line` and waits.
+pub fn waiting(server: &Server, line: &str) -> Client {
+    let before = blocked(server);
+    let mut client = server.client();
+    client.send(&encode(&split_args(line)));
+    server.wait_until(line, |server| blocked(server) == before + 1);
+    client
+}
+
+/// How many clients wait for a key.
+pub fn blocked(server: &Server) -> usize {
+    server.info("blocked_clients").parse().expect("a number")
+}
+
 /// Splits a line as redis-cli does: blanks separate, `"` quotes with escapes, `'` quotes raw.
 ///
 /// # Panics
